@@ -1,0 +1,1 @@
+"""Real environments. Imports neither `genmodels` nor `worldmodels`."""

@@ -1,0 +1,149 @@
+"""The variational autoencoder (Kingma and Welling 2014, arXiv 1312.6114).
+
+    z ~ N(0, 1)        x ~ p(x | z)        q(z | x) = N(mean(x), sd(x)^2)
+
+    log p(x) >= E_q [log p(x | z)] - KL(q(z | x) || N(0, 1))                        the ELBO
+
+With k draws from q the bound tightens as k grows (Burda et al. 2016, arXiv 1509.00519):
+
+    log p(x) >= E log 1/k sum_i p(x | z_i) p(z_i) / q(z_i | x)                      the IWAE bound
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from genmodels.batches import to_device
+from genmodels.distributions import Bernoulli, DiagonalGaussian, Distribution
+from genmodels.model import LogProb, Model
+from genmodels.nn import ConvDecoder, ConvEncoder
+from genmodels.sampling import slerp
+from genmodels.training import Optimizer, Update
+
+DECODED_AT_ONCE = 4096
+
+
+class VAE(Model):
+    """A variational autoencoder of images.
+
+    Four lines train one on a folder of pictures, and draw new ones:
+
+        from genmodels.autoencoders import VAE
+        from genmodels.data import ImageFolder
+        vae = VAE(shape=(3, 64, 64), latent=64)
+        vae.fit(ImageFolder("my/pictures", size=64), minutes=2, folder="my/vae")
+
+    then `vae.sample(16)` is (16, 3, 64, 64) in [0, 1], `vae.reconstruct(x)`, `vae.encode(x).mean`, `vae.interpolate(a, b, 8)`,
+    and another day `VAE.load("my/vae")`.
+
+    Arguments:
+        shape: of an image, (channels, height, width); sides that can be halved until one has at most 7 pixels (28, 32, 64, 96).
+        latent: the dimensions of z.
+        width: channels at the finest level; they double at each coarser one.
+        likelihood: of a pixel given z. "gaussian" with one standard deviation for all, learned; "bernoulli" for pixels that are
+            0 or 1.
+        beta: the weight of the KL term. At 1 the loss is minus the ELBO; below it reconstructions are sharper, above it
+            latents are simpler (Higgins et al. 2017).
+        free_bits: nats of KL that each latent dimension may use without paying, so that none collapses (Kingma et al. 2016).
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int] = (1, 28, 28),
+        latent: int = 32,
+        width: int = 32,
+        likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if likelihood not in ("gaussian", "bernoulli"):
+            raise ValueError(f"likelihood is 'gaussian' or 'bernoulli', not {likelihood!r}")
+        self.shape, self.latent_size = tuple(shape), latent
+        self.beta, self.free_bits = beta, free_bits
+        self.encoder = ConvEncoder(shape, 2 * latent, width)
+        self.decoder = ConvDecoder(latent, shape, width)
+        self.log_sd = nn.Parameter(torch.tensor(-1.0)) if likelihood == "gaussian" else None
+
+    def encode(self, x: Tensor) -> DiagonalGaussian:
+        """q(z | x): images, bytes or floats in [0, 1], to a Gaussian over (B, latent)."""
+        mean, log_sd = self.encoder(self._images(x)).chunk(2, dim=1)
+        return DiagonalGaussian(mean, log_sd.float().clamp(-7.0, 2.0))
+
+    def likelihood(self, z: Tensor) -> Distribution:
+        """p(x | z): latents (B, latent) to a distribution over (B, *shape)."""
+        decoded = self.decoder(z)
+        if self.log_sd is None:
+            return Bernoulli(decoded)
+        return DiagonalGaussian(decoded, self.log_sd.clamp_min(-6.0))
+
+    def loss(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Minus the ELBO (at beta = 1, free_bits = 0), in nats, mean over the batch."""
+        q = self.encode(x)
+        nll = -self.likelihood(q.sample()).log_prob(x).mean()
+        kl = q.kl_from_standard().mean(0)
+        return nll + self.beta * kl.clamp_min(self.free_bits).sum(), {"nll": nll, "kl": kl.sum()}
+
+    def updates(self) -> list[Update]:
+        """One objective: the loss, for all parameters."""
+        optimizer = Optimizer(lr=1e-3, warmup=100, decay="cosine")
+        return [Update("vae", self.loss, self.parameters(), optimizer, clip=200.0, ema=0.999)]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The mean image of each latent, in [0, 1]: (B, latent) -> (B, *shape)."""
+        return self.likelihood(z).mean.clamp(0.0, 1.0)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Each image as its mean latent is decoded."""
+        return self.decode(self.encode(x).mean)
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, *, cond: Tensor | None = None, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """n images, (n, *shape) in [0, 1]: the mean of p(x | z) for z from the prior at a temperature."""
+        if cond is not None:
+            raise ValueError("this VAE is not conditional: leave cond out")
+        z = math.sqrt(temperature) * torch.randn(n, self.latent_size, generator=generator).to(self.device)
+        return torch.cat([self.decode(part) for part in z.split(DECODED_AT_ONCE)])
+
+    @torch.no_grad()
+    def log_prob(self, x: Tensor, *, samples: int = 1, generator: torch.Generator | None = None) -> LogProb:
+        """A lower bound of log p(x): the ELBO for one sample, the IWAE bound for more."""
+        x = self._images(x)
+        q = self.encode(x)
+        weights = [self._log_weights(x, q, k, generator) for k in _parts(samples, max(1, DECODED_AT_ONCE // len(x)))]
+        return LogProb(torch.logsumexp(torch.cat(weights), 0) - math.log(samples), "bound")
+
+    def _log_weights(self, x: Tensor, q: DiagonalGaussian, k: int, generator: torch.Generator | None) -> Tensor:
+        """log p(x | z) p(z) / q(z | x) for k draws of z for each example: (k, B)."""
+        q = DiagonalGaussian(q.mean.repeat(k, 1), q.log_sd.repeat(k, 1))
+        z = q.sample(generator)
+        prior = DiagonalGaussian(torch.zeros_like(z), torch.zeros_like(z))
+        repeated = x.repeat(k, *[1] * len(self.shape))
+        return (self.likelihood(z).log_prob(repeated) + prior.log_prob(z) - q.log_prob(z)).view(k, -1)
+
+    @torch.no_grad()
+    def interpolate(self, a: Tensor, b: Tensor, n: int) -> Tensor:
+        """n images on the arc between the latents of each a and b: (B, n, *shape)."""
+        path = slerp(self.encode(a).mean, self.encode(b).mean, n)
+        return self.decode(path.flatten(0, 1)).unflatten(0, (-1, n))
+
+    def _images(self, x: Tensor) -> Tensor:
+        if tuple(x.shape[1:]) != self.shape:
+            raise ValueError(f"this VAE was built for images of shape {self.shape}, these are {tuple(x.shape[1:])}")
+        return to_device(x, self.device)
+
+
+def _parts(total: int, largest: int) -> list[int]:
+    """total as a sum of parts, none above the largest.
+
+    >>> _parts(10, 4)
+    [4, 4, 2]
+    """
+    return [min(largest, total - start) for start in range(0, total, largest)]

@@ -1,0 +1,90 @@
+"""Random streams and batches, both pure functions of a seed: nothing to save, nothing to lose."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def stream(seed: int, *key: int) -> int:
+    """The seed of one of the independent random streams below a root seed.
+
+    >>> stream(0, 1) == stream(0, 1), stream(0, 1) == stream(0, 2)
+    (True, False)
+    """
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)[0])
+
+
+class Indexed(Protocol):
+    """A data set: a length, and examples (a tensor, or a tuple of them) at a tensor of indices."""
+
+    def __len__(self) -> int:
+        """The number of examples."""
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """The examples at a tensor of indices."""
+
+
+class Shuffled:
+    """Batches as a function of step: each epoch is another permutation of the data, and depends on (seed, epoch) alone.
+
+    What does not fill a batch at the end of an epoch waits for another permutation.
+
+    >>> batches = Shuffled(torch.arange(4), 2, seed=0)
+    >>> sorted(torch.cat([batches(0), batches(1)]).tolist())
+    [0, 1, 2, 3]
+    """
+
+    def __init__(self, data: Indexed | Tensor, size: int, seed: int = 0) -> None:
+        if len(data) == 0:
+            raise ValueError("there are no examples to train on")
+        self.data, self.size, self.seed = data, min(size, len(data)), seed
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+
+    def __call__(self, step: int) -> Any:
+        epoch, position = divmod(step, len(self.data) // self.size)
+        if epoch != self._epoch:
+            order = np.random.default_rng(stream(self.seed, epoch)).permutation(len(self.data))
+            self._epoch, self._order = epoch, torch.from_numpy(order)
+        return self.data[self._order[position * self.size : (position + 1) * self.size]]
+
+
+class Part:
+    """Some of the examples of a data set, at the places that `index` names."""
+
+    def __init__(self, data: Indexed | Tensor, index: Tensor) -> None:
+        self._data, self._index = data, index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getitem__(self, index: Any, /) -> Any:
+        return self._data[self._index[index]]
+
+
+def split(data: Indexed | Tensor, share: float, seed: int = 0) -> tuple[Part, Part]:
+    """The data without a random share of it, and that share.
+
+    >>> rest, held = split(torch.arange(10), 0.2)
+    >>> len(rest), len(held)
+    (8, 2)
+    """
+    order = torch.from_numpy(np.random.default_rng(stream(seed, 0)).permutation(len(data)))
+    count = int(share * len(data))
+    return Part(data, order[count:]), Part(data, order[:count])
+
+
+def to_device(batch: Any, device: torch.device, layout: torch.memory_format = torch.preserve_format) -> Any:
+    """A batch (a tensor, or a tuple or dict of them) on the device; bytes are images, and become floats in [0, 1] there."""
+    if isinstance(batch, Tensor):
+        placed = batch.to(device, non_blocking=True)
+        placed = placed.float().div_(255.0) if placed.dtype == torch.uint8 else placed
+        return placed.contiguous(memory_format=layout) if placed.ndim == 4 else placed
+    if isinstance(batch, dict):
+        return {key: to_device(value, device, layout) for key, value in batch.items()}
+    if isinstance(batch, (tuple, list)):
+        return tuple(to_device(value, device, layout) for value in batch)
+    raise TypeError(f"a batch is a tensor, or a tuple or dict of tensors, not {type(batch).__name__}")

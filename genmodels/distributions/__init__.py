@@ -1,0 +1,17 @@
+"""Distributions: what a forward pass returns.
+
+A loss is `-log_prob`, a sample is `.sample()`, temperature is another distribution (`.tempered(tau)`). Log-probabilities are
+summed over all dimensions but the first, in nats.
+
+| file | what |
+|---|---|
+| `distribution.py` | what every distribution can do |
+| `gaussian.py` | Gaussians with a diagonal covariance; their divergence from the standard one |
+| `bernoulli.py` | independent bits |
+"""
+
+from genmodels.distributions.bernoulli import Bernoulli
+from genmodels.distributions.distribution import Distribution
+from genmodels.distributions.gaussian import DiagonalGaussian
+
+__all__ = ["Bernoulli", "DiagonalGaussian", "Distribution"]

@@ -1,0 +1,105 @@
+"""The Wasserstein GAN with a gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028).
+
+    z ~ N(0, 1)    fake = G(z)
+    critic f       min  E f(fake) - E f(real) + penalty * E (|grad f| - 1)^2        at every step, on fresh real examples
+    generator G    min  -E f(G(z))                                                  at every `critic_steps`-th step
+
+The critic sees each example by itself: it has no batch norm, through which real and fake would leak into one another, and no
+dropout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from genmodels.losses import gradient_penalty, wasserstein_critic, wasserstein_generator
+from genmodels.model import Model
+from genmodels.nn import ConvDecoder, ConvEncoder, mlp
+from genmodels.training import Optimizer, Update
+
+
+class WGANGP(Model):
+    """A Wasserstein GAN with a gradient penalty, of images or of vectors.
+
+    Arguments:
+        shape: of an example: (channels, height, width) in [0, 1], or (features,).
+        latent: the dimensions of z.
+        width: channels at the finest level, or units of a hidden layer.
+        penalty: the weight of the gradient penalty.
+        critic_steps: steps of the critic for each of the generator.
+    """
+
+    cannot: ClassVar[dict[str, str]] = {
+        "log_prob": "the density of a GAN's samples is implicit",
+        "encode": "a GAN maps latents to examples, not back",
+    }
+
+    def __init__(
+        self,
+        shape: Sequence[int] = (1, 28, 28),
+        latent: int = 64,
+        width: int = 32,
+        penalty: float = 10.0,
+        critic_steps: int = 5,
+    ) -> None:
+        super().__init__()
+        self.shape, self.latent_size = tuple(shape), latent
+        self.penalty, self.critic_steps = penalty, critic_steps
+        self.generator = _generator(shape, latent, width)
+        self.critic = _critic(shape, width)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The example that each latent stands for: (B, latent) -> (B, *shape)."""
+        return self.generator(z)
+
+    def critic_loss(self, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The critic's loss on real examples (B, *shape) and as many fakes."""
+        with torch.no_grad():
+            fake = self.decode(self._noise(len(real)))
+        distance = -wasserstein_critic(self.critic(real).float(), self.critic(fake).float())
+        penalty, slope = gradient_penalty(self.critic, real, fake)
+        return self.penalty * penalty - distance, {"distance": distance, "slope": slope}
+
+    def generator_loss(self, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The generator's loss on as many fakes as there are real examples."""
+        return wasserstein_generator(self.critic(self.decode(self._noise(len(real)))).float()), {}
+
+    def updates(self) -> list[Update]:
+        """Two objectives: the critic's at every step, the generator's at every `critic_steps`-th."""
+        optimizer = Optimizer(lr=5e-4, betas=(0.0, 0.9), decay="linear")
+        return [
+            Update("critic", self.critic_loss, self.critic.parameters(), optimizer),
+            Update(
+                "generator", self.generator_loss, self.generator.parameters(), optimizer, every=self.critic_steps, ema=0.999
+            ),
+        ]
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, *, cond: Tensor | None = None, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """n examples, (n, *shape), for z from the prior at a temperature."""
+        if cond is not None:
+            raise ValueError("this GAN is not conditional: leave cond out")
+        z = math.sqrt(temperature) * torch.randn(n, self.latent_size, generator=generator).to(self.device)
+        return torch.cat([self.decode(part) for part in z.split(4096)])
+
+    def _noise(self, n: int) -> Tensor:
+        return torch.randn(n, self.latent_size, device=self.device)
+
+
+def _generator(shape: Sequence[int], latent: int, width: int) -> nn.Module:
+    if len(shape) == 1:
+        return mlp((latent, width, width, width, shape[0]))
+    return nn.Sequential(ConvDecoder(latent, shape, width), nn.Sigmoid())
+
+
+def _critic(shape: Sequence[int], width: int) -> nn.Module:
+    if len(shape) == 1:
+        return mlp((shape[0], width, width, width, 1))
+    return ConvEncoder(shape, 1, width)

@@ -1,0 +1,12 @@
+"""The primitives that models are made of; one of each.
+
+| file | what |
+|---|---|
+| `mlp.py` | stacks of linear layers |
+| `conv.py` | from images to vectors and back |
+"""
+
+from genmodels.nn.conv import ConvDecoder, ConvEncoder
+from genmodels.nn.mlp import mlp
+
+__all__ = ["ConvDecoder", "ConvEncoder", "mlp"]

@@ -1,0 +1,86 @@
+"""From images to vectors and back, with neither strides nor transposed convolutions.
+
+An image is halved by moving each 2x2 block of pixels into channels, and doubled by moving channels back into 2x2 blocks (Shi
+et al. 2016, arXiv 1609.05158); a 3x3 convolution mixes before or after. Nothing is lost on the way down, there are no
+checkerboards on the way up, and every convolution is of the kind that processors do fastest.
+
+    encoder    x -> [halve, conv 3x3, residual block] ... -> linear -> vector
+    decoder    vector -> linear -> [residual block, conv 3x3, double] ... -> x
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SMALLEST = 7  # a side of at most so many pixels is not halved any more
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(act(conv(act(x)))); the last convolution starts at zero, so the block starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.silu(self.first(F.silu(x))))
+
+
+class ConvEncoder(nn.Module):
+    """An image (B, *shape) to a vector (B, features); channels double at each halving, from `width`."""
+
+    def __init__(self, shape: Sequence[int], features: int, width: int) -> None:
+        super().__init__()
+        channels, _, _ = shape
+        height, breadth, halvings = _halvings(shape)
+        layers: list[nn.Module] = []
+        for level in range(halvings):
+            before, after = channels if level == 0 else width << (level - 1), width << level
+            layers += [nn.PixelUnshuffle(2), nn.Conv2d(4 * before, after, 3, padding=1), ResidualBlock(after)]
+        self.layers = nn.Sequential(*layers, nn.SiLU(), nn.Flatten())
+        self.head = nn.Linear((width << (halvings - 1)) * height * breadth, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.layers(x))
+
+
+class ConvDecoder(nn.Module):
+    """A vector (B, features) to an image (B, *shape); channels halve at each doubling, down to `width`."""
+
+    def __init__(self, features: int, shape: Sequence[int], width: int) -> None:
+        super().__init__()
+        channels, _, _ = shape
+        height, breadth, halvings = _halvings(shape)
+        widest = width << (halvings - 1)
+        layers: list[nn.Module] = [nn.Linear(features, widest * height * breadth), nn.Unflatten(1, (widest, height, breadth))]
+        for level in reversed(range(halvings)):
+            before, after = width << level, channels if level == 0 else width << (level - 1)
+            layers += [ResidualBlock(before), nn.SiLU(), nn.Conv2d(before, 4 * after, 3, padding=1), nn.PixelShuffle(2)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+def _halvings(shape: Sequence[int]) -> tuple[int, int, int]:
+    """The sides that are left, and how often they were halved.
+
+    >>> _halvings((1, 28, 28)), _halvings((3, 64, 64))
+    ((7, 7, 2), (4, 4, 4))
+    """
+    if len(shape) != 3:
+        raise ValueError(f"an image has the shape (channels, height, width), not {tuple(shape)}")
+    _, height, breadth = shape
+    times = 0
+    while min(height, breadth) > SMALLEST or times == 0:
+        if height % 2 or breadth % 2:
+            raise ValueError(
+                f"sides of {tuple(shape[1:])} pixels cannot be halved until one has at most {SMALLEST}; 28, 32, 64 or 96 can"
+            )
+        height, breadth, times = height // 2, breadth // 2, times + 1
+    return height, breadth, times

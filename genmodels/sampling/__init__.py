@@ -1,0 +1,10 @@
+"""Ways of drawing from models and of moving between their samples.
+
+| file | what |
+|---|---|
+| `paths.py` | straight lines and arcs between latents |
+"""
+
+from genmodels.sampling.paths import lerp, slerp
+
+__all__ = ["lerp", "slerp"]
