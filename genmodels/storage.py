@@ -130,8 +130,9 @@ def pack_tensors(tensors: Mapping[str, Tensor]) -> bytes:
     seen: set[int] = set()
     for name, tensor in tensors.items():
         tensor = tensor.detach().cpu().contiguous()
-        packed[name] = tensor.clone() if tensor.data_ptr() in seen else tensor
-        seen.add(tensor.data_ptr())
+        memory = tensor.untyped_storage().data_ptr()
+        packed[name] = tensor.clone() if memory in seen else tensor
+        seen.add(memory)
     return safetensors.torch.save(packed)
 
 
@@ -185,8 +186,7 @@ def write_folder(folder: str | Path, files: Mapping[str, bytes], facts: Mapping[
     folder = Path(folder)
     for name in files:
         _check_name(name, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _only_writer(folder):
+    with lock(folder, ".lock", wait=True):
         entries = {name: {"bytes": len(data), "sha256": _digest(data)} for name, data in files.items()}
         for name, data in files.items():
             write_bytes(folder / _staged(name, entries[name]), data)
@@ -257,26 +257,16 @@ def _digest(data: bytes) -> str:
 
 
 @contextlib.contextmanager
-def lock(folder: str | Path) -> Iterator[None]:
-    """Hold `folder/LOCK` for this process; a second writer is refused at once. The kernel lets go when the process dies."""
+def lock(folder: str | Path, name: str = "LOCK", wait: bool = False) -> Iterator[None]:
+    """Hold a folder for this process; a second writer waits, or is refused at once. The kernel lets go when the process dies."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "LOCK", "a") as file:
+    with open(folder / name, "a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise Locked(f"{folder}: another process is writing here; wait for it or choose another folder") from None
         yield
-
-
-@contextlib.contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _fsync_folder(folder: Path) -> None:

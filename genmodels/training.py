@@ -57,7 +57,8 @@ Precision = Literal["auto", "fp32", "bf16"]
 Batches = Callable[[int], Any]
 
 LOG_STEPS = 25  # one line of metrics.jsonl for so many steps
-CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SECONDS = 30.0  # between two checkpoints, or longer:
+SAVING_SHARE = 0.05  # saving takes no more than this share of the time
 PATIENCE = 10  # so many steps in a row without a finite loss end the run
 BF16_WORTH = 0.9  # bf16 is taken where a step costs less than this share of fp32's
 
@@ -352,7 +353,7 @@ class _Run:
 
     def save_if_due(self) -> None:
         """A checkpoint now and then; seldom enough that saving costs little of the time."""
-        if time.monotonic() - self.saved_at > max(CHECKPOINT_SECONDS, 20.0 * self.saving_took):
+        if time.monotonic() - self.saved_at > max(CHECKPOINT_SECONDS, self.saving_took / SAVING_SHARE):
             self.save()
 
     def save(self, score: float | None = None) -> None:
