@@ -201,16 +201,15 @@ def write_folder(folder: str | Path, files: Mapping[str, bytes], facts: Mapping[
 def read_folder(folder: str | Path) -> Sealed:
     """Every file the manifest lists, verified; anything wrong raises `Corrupt` with the path."""
     folder = Path(folder)
-    manifest = read_manifest(folder)
     while True:
+        version = _version(folder)
         try:
+            manifest = read_manifest(folder)
             files = {name: _read_listed(folder, name, entry) for name, entry in manifest["files"].items()}
             return Sealed(folder, files, manifest["facts"])
         except Corrupt:
-            newer = read_manifest(folder)  # was the folder rewritten while we read it?
-            if newer == manifest:
+            if _version(folder) == version:  # else the folder was rewritten while we read it
                 raise
-            manifest = newer
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -231,12 +230,26 @@ def _seal(manifest: dict[str, Any]) -> bytes:
     return to_json({**manifest, "seal": _digest(to_json(manifest))})
 
 
+def _version(folder: Path) -> tuple[int, int]:
+    """Changes whenever the manifest is replaced, also by an equal one."""
+    try:
+        status = (folder / MANIFEST).lstat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (status.st_ino, status.st_mtime_ns)
+
+
 def _read_listed(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
-    staged = folder / _staged(name, entry)
-    path = staged if staged.exists() else folder / name
+    try:
+        return _read_verified(folder / _staged(name, entry), entry)
+    except Corrupt:
+        return _read_verified(folder / name, entry)
+
+
+def _read_verified(path: Path, entry: Mapping[str, Any]) -> bytes:
     data = read_bytes(path, entry["bytes"])
     if _digest(data) != entry["sha256"]:
-        raise Corrupt(f"{folder / name}: its SHA-256 is not the one in {MANIFEST}")
+        raise Corrupt(f"{path}: its SHA-256 is not the one in {MANIFEST}")
     return data
 
 
