@@ -88,14 +88,23 @@ def read_bytes(path: str | Path, size: int | None = None) -> bytes:
     """The bytes of a regular file (links are refused). A size other than the expected one is refused before reading."""
     path = Path(path)
     try:
-        status = path.lstat()
+        with open(path, "rb", opener=_open_no_link) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise Corrupt(f"{path}: not a regular file")
+            if size is not None and status.st_size != size:
+                raise Corrupt(f"{path}: {status.st_size:,} bytes where {size:,} were written")
+            return file.read()
     except FileNotFoundError:
         raise Corrupt(f"{path}: missing") from None
-    if not stat.S_ISREG(status.st_mode):
-        raise Corrupt(f"{path}: not a regular file")
-    if size is not None and status.st_size != size:
-        raise Corrupt(f"{path}: {status.st_size:,} bytes where {size:,} were written")
-    return path.read_bytes()
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR):
+            raise Corrupt(f"{path}: not a regular file") from None
+        raise
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def write_json(path: str | Path, value: Any) -> None:
