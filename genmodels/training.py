@@ -191,8 +191,8 @@ class _Run:
         return time.monotonic() - self.clock_start
 
     def finished(self) -> bool:
-        """Whether the run has reached its end."""
-        out_of_time = self.budget is not None and self.seconds >= self.budget
+        """Whether the run has reached its end; however short the time, one step is taken."""
+        out_of_time = self.budget is not None and self.seconds >= self.budget and self.done > 0
         return out_of_time or (self.steps is not None and self.done >= self.steps)
 
     def latest(self) -> dict[str, float]:
@@ -247,9 +247,9 @@ class _Run:
         return "bf16" if cost["bf16"] < BF16_WORTH * cost["fp32"] else "fp32"
 
     def _time(self, work: Callable[[], object]) -> float:
-        """The least seconds of a few calls, the first left out; no more than half a second of them."""
+        """The least seconds of a few calls, the first left out; they take half a second, or little of a short run."""
         work()
-        best, end = math.inf, time.monotonic() + 0.5
+        best, end = math.inf, time.monotonic() + min(0.5, 0.02 * (self.budget or math.inf))
         while best == math.inf or time.monotonic() < end:
             begin = time.perf_counter()
             work()
@@ -270,8 +270,7 @@ class _Run:
                 self._take(index, active, batch, min(max(by_steps, by_time), 1.0))
         self.done += 1
         if self.done % LOG_STEPS == 0:
-            self._record(self._means())
-            self.window = {}
+            self._record_window()
 
     def _take(self, index: int, active: ActiveUpdate, batch: Any, share: float) -> None:
         buffers = [buffer.clone() for buffer in self.model.buffers()]
@@ -345,6 +344,10 @@ class _Run:
         if self.journal is not None and figures:
             self.journal.write(self.done, self.seconds, figures)
 
+    def _record_window(self) -> None:
+        self._record(self._means())
+        self.window = {}
+
     def _swap_averages(self) -> None:
         for active in self.updates:
             active.swap()
@@ -399,7 +402,10 @@ class _Run:
         self.saved_step, self.saved_at = self.done, time.monotonic()
 
     def finish(self) -> None:
-        """The last checkpoint; then the model takes its averaged parameters."""
+        """The last figures and the last checkpoint; then the model takes its averaged parameters."""
+        if self.window:
+            self._record_window()
+            self.saved_step = -1
         self.save()
         self._swap_averages()
         self.model.eval()

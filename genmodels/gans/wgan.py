@@ -5,7 +5,8 @@
     generator G    min  -E f(G(z))                                                  at every `critic_steps`-th step
 
 The critic sees each example by itself: it has no batch norm, through which real and fake would leak into one another, and no
-dropout.
+dropout. In training pixels are what the generator says, without a squashing function: one that has gone black would keep no
+gradient.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from genmodels.losses import gradient_penalty, wasserstein_critic, wasserstein_generator
 from genmodels.model import Model
-from genmodels.nn import ConvDecoder, ConvEncoder, mlp
+from genmodels.nn import ConvDecoder, ConvEncoder, FourierFeatures, mlp
 from genmodels.training import Optimizer, Update
 
 
@@ -27,7 +28,7 @@ class WGANGP(Model):
     """A Wasserstein GAN with a gradient penalty, of images or of vectors.
 
     Arguments:
-        shape: of an example: (channels, height, width) in [0, 1], or (features,).
+        shape: of an example: (channels, height, width) in [0, 1], or (features,) of about unit variance.
         latent: the dimensions of z.
         width: channels at the finest level, or units of a hidden layer.
         penalty: the weight of the gradient penalty.
@@ -54,20 +55,21 @@ class WGANGP(Model):
         self.critic = _critic(shape, width)
 
     def decode(self, z: Tensor) -> Tensor:
-        """The example that each latent stands for: (B, latent) -> (B, *shape)."""
-        return self.generator(z)
+        """The example that each latent stands for, images in [0, 1]: (B, latent) -> (B, *shape)."""
+        made = self.generator(z)
+        return made.clamp(0.0, 1.0) if len(self.shape) == 3 else made
 
     def critic_loss(self, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The critic's loss on real examples (B, *shape) and as many fakes."""
         with torch.no_grad():
-            fake = self.decode(self._noise(len(real)))
+            fake = self.generator(self._noise(len(real)))
         distance = -wasserstein_critic(self.critic(real).float(), self.critic(fake).float())
         penalty, slope = gradient_penalty(self.critic, real, fake)
         return self.penalty * penalty - distance, {"distance": distance, "slope": slope}
 
     def generator_loss(self, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The generator's loss on as many fakes as there are real examples."""
-        return wasserstein_generator(self.critic(self.decode(self._noise(len(real)))).float()), {}
+        return wasserstein_generator(self.critic(self.generator(self._noise(len(real)))).float()), {}
 
     def updates(self) -> list[Update]:
         """Two objectives: the critic's at every step, the generator's at every `critic_steps`-th."""
@@ -95,11 +97,12 @@ class WGANGP(Model):
 
 def _generator(shape: Sequence[int], latent: int, width: int) -> nn.Module:
     if len(shape) == 1:
-        return mlp((latent, width, width, width, shape[0]))
-    return nn.Sequential(ConvDecoder(latent, shape, width), nn.Sigmoid())
+        return mlp((latent, width, width, width, shape[0]), nn.LeakyReLU)
+    return ConvDecoder(latent, shape, width)
 
 
 def _critic(shape: Sequence[int], width: int) -> nn.Module:
     if len(shape) == 1:
-        return mlp((shape[0], width, width, width, 1))
+        seen = FourierFeatures(shape[0])
+        return nn.Sequential(seen, mlp((seen.out_features, width, width, width, 1), nn.LeakyReLU))
     return ConvEncoder(shape, 1, width)

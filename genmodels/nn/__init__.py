@@ -4,9 +4,11 @@
 |---|---|
 | `mlp.py` | stacks of linear layers |
 | `conv.py` | from images to vectors and back |
+| `embeddings.py` | numbers made easy to tell apart |
 """
 
 from genmodels.nn.conv import ConvDecoder, ConvEncoder
+from genmodels.nn.embeddings import FourierFeatures
 from genmodels.nn.mlp import mlp
 
-__all__ = ["ConvDecoder", "ConvEncoder", "mlp"]
+__all__ = ["ConvDecoder", "ConvEncoder", "FourierFeatures", "mlp"]

@@ -1,0 +1,53 @@
+"""What generated data is worth: every figure is on held-out data, by a judge that no model can touch.
+
+| call | answer |
+|---|---|
+| `judge_digits(samples)` | all of what follows, for digits against the MNIST test set |
+| `frechet_distance(a, b)`, `kernel_distance(a, b)` | how far apart two sets of features are |
+| `relative_frechet(model, floor, trivial)` | r: 0 is as good as training data, 1 no better than a trivial generator |
+| `precision_recall(real, made, k=3)` | precision, recall, density, coverage |
+| `grid_modes(samples, centres, sd)`, `stacked_modes(samples, judge)` | how many known modes are covered |
+| `held_out_nats(model, x, samples)` | the likelihood of held-out examples, its error and its kind |
+| `pixel_nats`, `naive_bayes_nats`, `histogram_nats` | likelihoods that a model must beat |
+| `label_accuracy(samples, labels)`, `class_recalls(samples, labels)` | whether a conditional generator obeys, and varies |
+| `judge(name)`, `judge_checksum(name)` | the classifiers behind all this: "mnist" and "mnist-second" |
+| `PCA.fit(images, k)`, `trivial_digits(n, seed)` | the trivial autoencoder and generator |
+
+No figure is called FID: that name belongs to another judge.
+"""
+
+from genmodels.metrics.digits import class_recalls, judge_digits, label_accuracy, trivial_digits
+from genmodels.metrics.floors import histogram_nats, naive_bayes_nats, pixel_nats
+from genmodels.metrics.frechet import frechet_distance, kernel_distance, relative_frechet
+from genmodels.metrics.judges import DigitJudge, judge, judge_checksum
+from genmodels.metrics.mode_counts import GridModes, StackedModes, grid_modes, histogram_kl, kl_to_uniform, stacked_modes
+from genmodels.metrics.nll import HeldOut, held_out_nats
+from genmodels.metrics.pca import PCA
+from genmodels.metrics.prdc import PRDC, precision_recall
+
+__all__ = [
+    "PCA",
+    "PRDC",
+    "DigitJudge",
+    "GridModes",
+    "HeldOut",
+    "StackedModes",
+    "class_recalls",
+    "frechet_distance",
+    "grid_modes",
+    "held_out_nats",
+    "histogram_kl",
+    "histogram_nats",
+    "judge",
+    "judge_checksum",
+    "judge_digits",
+    "kernel_distance",
+    "kl_to_uniform",
+    "label_accuracy",
+    "naive_bayes_nats",
+    "pixel_nats",
+    "precision_recall",
+    "relative_frechet",
+    "stacked_modes",
+    "trivial_digits",
+]

@@ -1,0 +1,141 @@
+"""Run recipes, keep their figures, and make RESULTS.md from all that were ever kept.
+
+    python scripts/reproduce.py                         every recipe, seeds 0 1 2
+    python scripts/reproduce.py ch03_vae --seeds 0      one of them, one seed
+    python scripts/reproduce.py --fast                  does everything run? a few seconds each, no bar is held
+    python scripts/reproduce.py --table                 RESULTS.md again, from what there is
+
+Figures are kept in `scripts/results/NAME.json`, by seed: partial runs add up. The exit status is 1 if a bar is missed by what was
+run. A run that was broken off is continued with `--resume`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from genmodels import storage
+from genmodels.recipe import Bar
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPES = {path.stem: path for path in sorted((ROOT / "scripts" / "book").glob("*.py"))}
+RESULTS = ROOT / "scripts" / "results"
+
+
+def main() -> int:
+    """Parse, run, write, tell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"recipes (default: all): {', '.join(RECIPES)}")
+    parser.add_argument("--minutes", type=float, help="minutes of training for each (default: each recipe's own)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="(default: 0 1 2)")
+    parser.add_argument("--resume", action="store_true", help="continue runs that were broken off")
+    parser.add_argument("--fast", action="store_true", help="seconds for each; nothing is kept and no bar is held")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in RECIPES:
+            near = difflib.get_close_matches(name, RECIPES, n=1)
+            parser.error(f"there is no recipe {name!r}" + (f"; is it {near[0]!r}?" if near else f"; there are {', '.join(RECIPES)}"))
+    names = [] if options.table else options.names or list(RECIPES)
+    missed = [bad for name in names for seed in options.seeds[: 1 if options.fast else None] for bad in run(name, seed, options)]
+    if not options.fast:
+        storage.write_bytes(ROOT / "RESULTS.md", table().encode())
+    print("\n".join(missed) or ("every figure is finite" if options.fast else "every bar holds"))
+    return 1 if missed else 0
+
+
+def run(name: str, seed: int, options: argparse.Namespace) -> list[str]:
+    """Run one recipe for one seed in a process of its own, keep its figures, and say what it missed."""
+    folder = ROOT / "runs" / "book" / name / (f"seed-{seed}" + ("-fast" if options.fast else ""))
+    command = [sys.executable, str(RECIPES[name]), "--seed", str(seed), "--folder", str(folder)]
+    command += [] if options.resume else ["--fresh"]
+    command += ["--fast"] if options.fast else []
+    command += ["--minutes", str(options.minutes)] if options.minutes else []
+    started = time.monotonic()
+    if status := subprocess.run(command, cwd=ROOT).returncode:
+        return [f"{name} seed {seed}: ended with status {status}"]
+    if options.fast:
+        print(f"  {time.monotonic() - started:.1f} s")
+    found = storage.read_json(folder / "figures.json")
+    if options.fast:
+        return [f"{name}: {f['name']} is not finite" for f in found["figures"] if f["value"] is None]
+    keep(name, seed, found)
+    return [f"{name} seed {seed}: {f['name']} {f['value']} misses {bar(f)}" for f in found["figures"] if not holds(f)]
+
+
+def keep(name: str, seed: int, found: dict[str, Any]) -> None:
+    """Put the figures of one seed beside those of others."""
+    path = RESULTS / f"{name}.json"
+    kept = storage.read_json(path) if path.exists() else {"seeds": {}}
+    kept = {"row": found["row"], "system": found["system"], "seeds": kept["seeds"] | {str(seed): found}}
+    storage.write_json(path, kept)
+
+
+def table() -> str:
+    """RESULTS.md: a line for each figure of each system, over its seeds."""
+    kept = {path.stem: storage.read_json(path) for path in sorted(RESULTS.glob("*.json"))}
+    rows = [line for name in sorted(kept, key=lambda name: (kept[name]["row"], name)) for line in lines(kept[name])]
+    machines = {run["machine"] for system in kept.values() for run in system["seeds"].values()}
+    return HEADER + "\n".join(rows) + "\n\n" + "\n".join(f"- {where}" for where in sorted(machines)) + "\n"
+
+
+HEADER = """# Results
+
+Made by `python scripts/reproduce.py`, which runs each recipe of `scripts/book/` for each seed; do not edit. Every figure is on data
+the model did not see, by judges no model may touch. A value is the mean over seeds, with its range; a bar holds if every seed
+reaches it. Three seeds count; fewer are shown as what they are. Minutes are of training and judging, for one seed.
+
+| # | system | figure | value | bar | stretch | published | seeds | minutes | commit | machine | verdict |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def lines(kept: dict[str, Any]) -> list[str]:
+    """The lines of one system."""
+    runs = [kept["seeds"][seed] for seed in sorted(kept["seeds"], key=int)]
+    minutes = f"{statistics.mean(run['minutes'] for run in runs):.1f}"
+    commits = " ".join(dict.fromkeys(run["commit"] for run in runs))
+    where = "; ".join(dict.fromkeys(run["machine"] for run in runs))
+    answer = []
+    for figure in runs[-1]["figures"]:
+        same = [f for run in runs for f in run["figures"] if f["name"] == figure["name"]]
+        cells = [kept["row"], kept["system"], figure["name"], spread([f["value"] for f in same]), bar(figure)]
+        cells += [bar(figure, "stretch"), figure["published"], len(same), minutes, commits, where, verdict(same)]
+        answer.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return answer
+
+
+def spread(values: list[float | None]) -> str:
+    """The mean and the range."""
+    numbers = [value for value in values if value is not None]
+    if len(numbers) < len(values):
+        return "not finite"
+    mean = f"{statistics.mean(numbers):.4g}"
+    return mean if len(numbers) == 1 else f"{mean} ({min(numbers):.4g} to {max(numbers):.4g})"
+
+
+def verdict(same: list[dict[str, Any]]) -> str:
+    """holds or missed; nothing for a figure that is only reported."""
+    if same[0]["bar"] is None:
+        return ""
+    return "holds" if all(holds(figure) for figure in same) else "missed"
+
+
+def holds(figure: dict[str, Any]) -> bool:
+    """Whether a figure reaches its bar, if it has one."""
+    return figure["bar"] is None or (figure["value"] is not None and Bar(**figure["bar"]).holds(figure["value"]))
+
+
+def bar(figure: dict[str, Any], which: str = "bar") -> str:
+    """Its bar in words."""
+    return "" if figure[which] is None else str(Bar(**figure[which]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

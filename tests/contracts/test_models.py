@@ -1,0 +1,503 @@
+"""One contract over every model.
+
+A model joins by an entry in `EXAMPLES`, and a walk over the package fails while one is missing. `genmodels.metrics` is left out
+of the walk: its judges are classifiers, which generate nothing, and have their own tests. One can still be listed here.
+"""
+
+import copy
+import importlib
+import inspect
+import math
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import genmodels
+from genmodels import storage
+from genmodels.autoencoders import VAE
+from genmodels.distributions import Distribution
+from genmodels.gans import WGANGP
+from genmodels.model import Autoencodes, Density, Interpolates, LogProb, Model, NotSupported, Samples, load
+from genmodels.training import fit
+
+NOT_WALKED = "genmodels.metrics"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A model small enough to be trained in milliseconds.
+
+    Arguments:
+        model, arguments: what is built.
+        parameters: how many it has, counted by hand.
+        data: n examples, always the same first ones.
+        abilities: the protocols that it honours.
+        kind: of its log-probabilities, where it is a `Density`.
+        enlarged: arguments that make each example of the data four times as large.
+        idle: parameters on which no loss depends.
+    """
+
+    name: str
+    model: type[Model]
+    arguments: dict[str, Any]
+    parameters: int
+    data: Callable[[int], Tensor]
+    abilities: set[Any]
+    kind: str = ""
+    enlarged: dict[str, Any] = field(default_factory=dict)
+    idle: frozenset[str] = frozenset()
+
+    def build(self, seed: int = 0) -> Any:
+        """A new model, initialised by a seed."""
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            return self.model(**self.arguments)
+
+    def stirred(self) -> Any:
+        """A model of which no parameter is zero: some blocks start as the identity, behind which no gradient passes."""
+        model = self.build()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter += 0.1 * torch.randn(parameter.shape, generator=seeded(1))
+        return model
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def uniform(*shape: int) -> Callable[[int], Tensor]:
+    """Examples in [0, 1]."""
+    return lambda n: torch.stack([torch.rand(shape, generator=seeded(i)) for i in range(n)])
+
+
+def linear(inputs: int, outputs: int) -> int:
+    return inputs * outputs + outputs
+
+
+def conv(inputs: int, outputs: int) -> int:
+    return 9 * inputs * outputs + outputs
+
+
+AUTOENCODER = {Samples, Density, Autoencodes, Interpolates}
+
+EXAMPLES = [
+    Example(
+        "vae",
+        VAE,
+        {"shape": (1, 8, 8), "latent": 3, "width": 4},
+        # encoder: 8 x 8 pixels to 4 channels of 4 x 4; decoder: the way back; log_sd
+        conv(4, 4) + 2 * conv(4, 4) + linear(64, 6) + linear(3, 64) + 2 * conv(4, 4) + conv(4, 4) + 1,
+        uniform(1, 8, 8),
+        AUTOENCODER,
+        kind="bound",
+        enlarged={"shape": (1, 16, 16)},
+    ),
+    Example(
+        "vae of bits, in colour, halved twice",
+        VAE,
+        {"shape": (3, 16, 16), "latent": 2, "width": 4, "likelihood": "bernoulli", "beta": 2.0, "free_bits": 0.01},
+        (conv(12, 4) + 2 * conv(4, 4) + conv(16, 8) + 2 * conv(8, 8) + linear(128, 4))
+        + (linear(2, 128) + 2 * conv(8, 8) + conv(8, 16) + 2 * conv(4, 4) + conv(4, 12)),
+        uniform(3, 16, 16),
+        AUTOENCODER,
+        kind="bound",
+        enlarged={"shape": (3, 32, 32)},
+    ),
+    Example(
+        "wgan-gp of images",
+        WGANGP,
+        {"shape": (1, 8, 8), "latent": 3, "width": 4, "critic_steps": 2},
+        (linear(3, 64) + 2 * conv(4, 4) + conv(4, 4)) + (conv(4, 4) + 2 * conv(4, 4) + linear(64, 1)),
+        uniform(1, 8, 8),
+        {Samples},
+        idle=frozenset({"critic.head.bias"}),  # a critic's scores matter up to a constant
+    ),
+    Example(
+        "wgan-gp of vectors",
+        WGANGP,
+        {"shape": (2,), "latent": 3, "width": 8, "penalty": 0.1, "critic_steps": 3},
+        (linear(3, 8) + 2 * linear(8, 8) + linear(8, 2)) + (linear(2, 8) + 2 * linear(8, 8) + linear(8, 1)),
+        uniform(2),
+        {Samples},
+        idle=frozenset({"critic.6.bias"}),
+    ),
+]
+
+PROTOCOLS: dict[type, tuple[str, ...]] = {
+    Samples: ("sample",),
+    Density: ("log_prob",),
+    Autoencodes: ("encode", "decode", "reconstruct"),
+    Interpolates: ("interpolate",),
+}
+CALLS: dict[str, Callable[[Any, Tensor], Any]] = {
+    "sample": lambda model, x: model.sample(2),
+    "log_prob": lambda model, x: model.log_prob(x),
+    "encode": lambda model, x: model.encode(x),
+    "decode": lambda model, x: model.decode(torch.zeros(2, model.latent_size)),
+    "reconstruct": lambda model, x: model.reconstruct(x),
+    "interpolate": lambda model, x: model.interpolate(x, x, 2),
+}
+TAKES_EXAMPLES = ("log_prob", "encode", "reconstruct", "interpolate")
+
+
+def over(chosen: list[Any]) -> pytest.MarkDecorator:
+    """Run a test over some of the examples."""
+    return pytest.mark.parametrize("example", chosen, ids=lambda example: example.name)
+
+
+def having(*abilities: type) -> list[Example]:
+    return [example for example in EXAMPLES if example.abilities.issuperset(abilities)]
+
+
+every_model = over(EXAMPLES)
+every_image_model = over([example for example in EXAMPLES if example.data(1).ndim == 4])
+
+
+def train(model: Model, data: Tensor, seed: int = 0, steps: int = 6) -> dict[str, float]:
+    fitted = model.fit(data, steps=steps, batch_size=8, precision="fp32", device="cpu", seed=seed, held_out=0.0)
+    assert fitted.steps == steps
+    return fitted.figures
+
+
+def snapshot(model: Model) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def point(code: Any) -> Tensor:
+    """The latent that a code stands for: the mean of a distribution, or the code itself."""
+    return code.mean if isinstance(code, Distribution) else code
+
+
+# -------------------------------------------------------------------------------------------------------- what it is
+
+
+def test_every_model_has_an_example() -> None:
+    for module in pkgutil.walk_packages(genmodels.__path__, "genmodels."):
+        if not module.name.startswith(NOT_WALKED):
+            importlib.import_module(module.name)
+    found, unseen = set(), [Model]
+    while unseen:
+        children = unseen.pop().__subclasses__()
+        unseen += children
+        found |= {
+            child
+            for child in children
+            if child.__module__.startswith("genmodels.")
+            and not child.__module__.startswith(NOT_WALKED)
+            and not inspect.isabstract(child)
+        }
+    assert {VAE, WGANGP} <= found
+    missing = found - {example.model for example in EXAMPLES}
+    assert not missing, f"without an example in this table: {', '.join(cls.__name__ for cls in missing)}"
+
+
+@every_model
+def test_arguments_are_recorded_and_shown(example: Example) -> None:
+    model = example.build()
+    defaults = {
+        name: parameter.default
+        for name, parameter in list(inspect.signature(example.model.__init__).parameters.items())[1:]
+        if parameter.default is not parameter.empty
+    }
+    assert model.arguments == defaults | example.arguments
+    shown = repr(model)
+    assert shown.endswith(f"  # {example.parameters:,} parameters")
+    rebuilt = eval(shown, {example.model.__name__: example.model})  # it reads as the code that builds the model
+    assert rebuilt.arguments == model.arguments
+    assert {name: t.shape for name, t in rebuilt.state_dict().items()} == {n: t.shape for n, t in model.state_dict().items()}
+
+
+@every_model
+def test_parameters_are_as_many_as_counted_by_hand(example: Example) -> None:
+    assert example.build().num_parameters == example.parameters
+
+
+@every_model
+def test_deepcopy_is_another_model_like_it(example: Example) -> None:
+    model = example.stirred()
+    before = snapshot(model)
+    twin = copy.deepcopy(model)
+    assert repr(twin) == repr(model)
+    assert same(snapshot(twin), before)
+    train(twin, example.data(8))
+    assert same(snapshot(model), before)
+    assert not same(snapshot(twin), before)
+
+
+# ---------------------------------------------------------------------------------------------------------- training
+
+
+@every_model
+def test_each_update_moves_all_of_its_parameters_and_nothing_else(example: Example) -> None:
+    moved: set[str] = set()
+    for index in range(len(example.build().updates())):
+        model = example.stirred()
+        before = snapshot(model)
+        update = model.updates()[index]
+        own = {name for name, p in model.named_parameters() if any(p is mine for mine in update.parameters)}
+        fit(model, [update], lambda step: example.data(8), steps=update.every, precision="fp32", device="cpu")
+        changed = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+        assert own - example.idle <= changed <= own
+        moved |= changed
+    assert moved | example.idle == {name for name, _ in example.build().named_parameters()}
+
+
+@every_model
+def test_a_fit_is_a_function_of_its_seed(example: Example) -> None:
+    states, figures = [], []
+    for seed, elsewhere in ((3, 0), (3, 1), (4, 0)):
+        model = example.build()
+        torch.manual_seed(elsewhere)
+        figures.append(train(model, example.data(20), seed=seed))
+        states.append(snapshot(model))
+    assert same(states[0], states[1])
+    assert figures[0] == figures[1]
+    assert not same(states[0], states[2])
+
+
+@every_model
+def test_noise_in_the_losses_depends_on_the_seed(example: Example) -> None:
+    """One example is the same batch under any seed, so what differs is the noise."""
+    states = []
+    for seed in (3, 4):
+        model = example.build()
+        train(model, example.data(1), seed=seed)
+        states.append(snapshot(model))
+    assert not same(*states)
+
+
+@every_model
+def test_fit_leaves_the_global_generator_alone(example: Example) -> None:
+    model = example.build()
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    train(model, example.data(8))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@every_model
+def test_losses_and_figures_are_finite_numbers(example: Example) -> None:
+    model = example.stirred()
+    for update in model.updates():
+        loss, figures = update.loss(example.data(8))
+        assert loss.shape == ()
+        assert loss.requires_grad
+        for name, value in {"loss": loss, **figures}.items():
+            assert math.isfinite(torch.as_tensor(value).item()), name
+    recorded = train(model, example.data(8))
+    assert {f"{update.name}/{figure}" for update in model.updates() for figure in ("loss", "grad_norm")} <= recorded.keys()
+    assert all(type(value) is float and math.isfinite(value) for value in recorded.values())
+
+
+@every_image_model
+def test_bytes_are_images_scaled_to_one(example: Example) -> None:
+    as_bytes = (255 * example.data(16)).round().to(torch.uint8)
+    as_floats = as_bytes.float() / 255
+    models = [example.build(), example.build()]
+    for model, images in zip(models, (as_bytes, as_floats), strict=True):
+        train(model, images)
+    assert same(*map(snapshot, models))
+    model = example.stirred()
+    for name in TAKES_EXAMPLES:
+        if hasattr(model, name):
+            results = []
+            for images in (as_bytes, as_floats):
+                torch.manual_seed(0)
+                result = CALLS[name](model, images)
+                results.append(result.nats if isinstance(result, LogProb) else point(result))
+            torch.testing.assert_close(*results)
+
+
+unchecked = pytest.mark.xfail(raises=RuntimeError, strict=True, reason="WGANGP does not check the shape of its examples")
+
+
+@pytest.mark.parametrize(
+    "example", [pytest.param(e, id=e.name, marks=[unchecked] if e.model is WGANGP else []) for e in EXAMPLES]
+)
+def test_examples_of_another_shape_are_refused(example: Example) -> None:
+    model = example.build()
+    right = example.data(8)
+    wrong = torch.cat([right, right], dim=-1)
+    for call in (train, *(CALLS[name] for name in TAKES_EXAMPLES if hasattr(model, name))):
+        with pytest.raises(ValueError, match="shape") as refused:
+            call(model, wrong)
+        assert str(tuple(right.shape[1:])) in str(refused.value)
+        assert str(tuple(wrong.shape[1:])) in str(refused.value)
+
+
+# -------------------------------------------------------------------------------------------------------- save and load
+
+
+@every_model
+def test_a_saved_model_comes_back(example: Example, tmp_path: Path) -> None:
+    model = example.stirred()
+    train(model, example.data(8))
+    model.save(tmp_path / "model")
+    torch.manual_seed(7)
+    for loaded in (load(tmp_path / "model"), example.model.load(tmp_path / "model")):
+        assert type(loaded) is example.model
+        assert loaded.arguments == model.arguments
+        assert same(snapshot(loaded), snapshot(model))
+        assert not loaded.training
+        if isinstance(model, Samples) and isinstance(loaded, Samples):
+            a, b = (m.sample(8, generator=seeded(0)) for m in (model, loaded))
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+
+
+@every_model
+def test_damaged_weights_are_refused(example: Example, tmp_path: Path) -> None:
+    example.build().save(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    good = weights.read_bytes()
+    flipped = bytearray(good)
+    flipped[-3] ^= 1  # one bit of one number
+    for bad in (bytes(flipped), good[:-4], b""):
+        weights.write_bytes(bad)
+        with pytest.raises(storage.Corrupt, match=r"model\.safetensors"):
+            load(tmp_path)
+    weights.write_bytes(good)
+    assert same(snapshot(load(tmp_path)), snapshot(example.build()))
+
+
+# -------------------------------------------------------------------------------------------------------- capabilities
+
+
+def why_not(model: Model, name: str, x: Tensor) -> str:
+    """The reason that a model gives for not doing something; nothing where it does it."""
+    try:
+        CALLS[name](model, x)
+    except NotSupported as refusal:
+        return str(refusal)
+    return ""
+
+
+@every_model
+def test_what_it_claims_is_what_it_does(example: Example) -> None:
+    model, x = example.stirred(), example.data(2)
+    for protocol, names in PROTOCOLS.items():
+        reasons = {name: why_not(model, name, x) for name in names}
+        assert isinstance(model, protocol) == (protocol in example.abilities) == (not any(reasons.values()))
+        for name, reason in reasons.items():
+            assert hasattr(model, name) == (not reason)
+            if reason:
+                expected = example.model.cannot.get(name, "it ")
+                assert reason.startswith(f"{example.model.__name__} has no {name}(): {expected}")
+            else:
+                assert name not in example.model.cannot
+    with pytest.raises(AttributeError, match="no attribute 'paint'"):
+        model.paint()
+
+
+@over(having(Samples))
+def test_samples_are_a_function_of_the_generator(example: Example) -> None:
+    model = example.stirred()
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first, again, other = (model.sample(5, generator=seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert first.shape == (5, *example.data(1).shape[1:])
+    assert torch.isfinite(first).all()
+    assert not first.requires_grad
+    assert torch.equal(first, again)
+    assert not torch.isclose(first, other).all()
+    assert len(first.unique(dim=0)) == 5
+    torch.manual_seed(1)
+    assert torch.equal(model.sample(5), first)  # without one, the global generator is used
+
+
+@over(having(Samples))
+def test_cold_samples_vary_less(example: Example) -> None:
+    model = example.stirred()
+    cold, cool, warm = (model.sample(300, temperature=t, generator=seeded(0)).std(0).mean() for t in (1e-4, 0.25, 1.0))
+    assert cold < 0.1 * warm
+    assert cold < cool < warm
+    assert torch.equal(model.sample(3, temperature=1.0, generator=seeded(0)), model.sample(3, generator=seeded(0)))
+
+
+@over(having(Density))
+def test_log_prob_is_one_number_for_each_example(example: Example) -> None:
+    model = example.stirred()
+    x = example.data(6) * torch.linspace(0, 1, 6).view(-1, *[1] * (example.data(1).ndim - 1))
+    told = model.log_prob(x, samples=64, generator=seeded(0))
+    assert isinstance(told, LogProb)
+    assert told.kind == example.kind
+    assert told.nats.shape == (6,)
+    assert torch.equal(told.nats, model.log_prob(x, samples=64, generator=seeded(0)).nats)
+    alone = torch.cat([model.log_prob(x[i : i + 1], samples=64, generator=seeded(1)).nats for i in range(6)])
+    spread = told.nats.std().item()
+    torch.testing.assert_close(told.nats, alone, rtol=0, atol=0.1 * spread)
+
+
+@over(having(Density))
+def test_log_prob_is_summed_over_dimensions(example: Example) -> None:
+    """Of like pixels, four times as many have about four times the nats."""
+    larger = Example(**{**vars(example), "arguments": example.arguments | example.enlarged})
+    x = example.data(32)
+    tiled = x.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    few, many = (m.build().log_prob(images).nats.mean() for m, images in ((example, x), (larger, tiled)))
+    assert few < -10
+    assert 3.5 < many / few < 4.5
+
+
+@over(having(Autoencodes))
+def test_reconstruct_is_encode_and_decode(example: Example) -> None:
+    model, x = example.stirred(), example.data(4)
+    z = point(model.encode(x))
+    assert z.shape == (4, model.latent_size)
+    torch.testing.assert_close(model.reconstruct(x), model.decode(z))
+    assert model.reconstruct(x).shape == x.shape
+    assert len(z.unique(dim=0)) == 4
+    assert not torch.allclose(model.decode(z), model.decode(z + 1.0), atol=1e-3)
+
+
+@over(having(Interpolates, Autoencodes))
+def test_interpolation_goes_from_one_to_the_other(example: Example) -> None:
+    model = example.stirred()
+    a, b = example.data(4).split(2)
+    path = model.interpolate(a, b, 5)
+    assert path.shape == (2, 5, *a.shape[1:])
+    torch.testing.assert_close(path[:, 0], model.reconstruct(a), rtol=0, atol=1e-5)
+    torch.testing.assert_close(path[:, -1], model.reconstruct(b), rtol=0, atol=1e-5)
+    torch.testing.assert_close(path, model.interpolate(b, a, 5).flip(1), rtol=0, atol=1e-5)
+    for row in path:
+        assert len(row.unique(dim=0)) == 5
+
+
+# -------------------------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "message"),
+    [
+        (VAE, {"likelihood": "poisson"}, "likelihood is 'gaussian' or 'bernoulli', not 'poisson'"),
+        (VAE, {"shape": (1, 30, 30)}, r"sides of \(30, 30\) pixels cannot be halved"),
+        (WGANGP, {"shape": (3, 28, 50)}, r"sides of \(28, 50\) pixels cannot be halved"),
+        (WGANGP, {"shape": (2,), "critic_steps": 0}, "every must be at least 1, not 0"),
+    ],
+)
+def test_arguments_it_cannot_use_are_refused(model: type[Model], arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        model(**arguments).updates()
+
+
+@every_model
+def test_unknown_arguments_are_refused(example: Example) -> None:
+    with pytest.raises(TypeError, match="colour"):
+        example.model(**example.arguments, colour="red")
+
+
+@over(having(Samples))
+def test_a_condition_is_refused_by_what_takes_none(example: Example) -> None:
+    with pytest.raises(ValueError, match="not conditional"):
+        example.build().sample(2, cond=torch.zeros(2))
