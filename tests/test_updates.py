@@ -239,7 +239,7 @@ def test_a_state_does_not_mix_with_that_of_other_updates() -> None:
     take(other, [0])
     before = {name: tensor.clone() for name, tensor in other.state().items()}
     assert all(name.startswith("one:") for name in one.state())
-    other.load(one.state() | before)
+    other.load(before | one.state())
     assert all(torch.equal(tensor, before[name]) for name, tensor in other.state().items())
 
 

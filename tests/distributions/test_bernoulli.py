@@ -65,3 +65,10 @@ def test_sure_bits_do_not_overflow() -> None:
     assert wrong.item() == -400.0
     (gradient,) = torch.autograd.grad(wrong.sum(), logits)
     assert gradient.tolist() == [[-1.0, 1.0]]
+
+
+def test_half_precision_is_not_carried_into_the_sums() -> None:
+    logits, x = torch.randn(2, 500, generator=torch.Generator().manual_seed(0)).bfloat16(), torch.ones(2, 500)
+    exact = torch.nn.functional.logsigmoid(logits.double()).sum(1)
+    torch.testing.assert_close(Bernoulli(logits).log_prob(x).double(), exact, rtol=1e-5, atol=0)
+    assert Bernoulli(logits).mean.dtype == torch.float32

@@ -118,4 +118,6 @@ def test_half_precision_is_not_carried_into_the_sums() -> None:
     rounded = mean.bfloat16(), log_sd.bfloat16()
     x = torch.zeros(2, 500)
     exact = Normal(rounded[0].double(), rounded[1].double().exp()).log_prob(x.double()).sum(1)
-    torch.testing.assert_close(DiagonalGaussian(*rounded).log_prob(x).double(), exact, rtol=1e-5, atol=0)
+    gaussian = DiagonalGaussian(*rounded)
+    torch.testing.assert_close(gaussian.log_prob(x).double(), exact, rtol=1e-5, atol=0)
+    assert {values.dtype for values in (gaussian.mean, gaussian.sd, gaussian.sample())} == {torch.float32}

@@ -152,7 +152,7 @@ def test_samples_are_decoded_draws_from_the_prior() -> None:
     for shape in ((1, 8, 8), (2,)):
         model = WGANGP(shape=shape, latent=3, width=4)
         z = torch.randn(20, 3, generator=seeded())
-        torch.testing.assert_close(model.sample(20, generator=seeded()), model.generator(z).detach())
+        torch.testing.assert_close(model.sample(20, generator=seeded()), model.decode(z).detach())
         torch.testing.assert_close(model.sample(20, temperature=0.25, generator=seeded()), model.decode(z / 2).detach())
 
 
@@ -163,9 +163,28 @@ def test_images_are_in_the_unit_interval_and_vectors_anywhere() -> None:
         with torch.no_grad():
             for parameter in model.generator.parameters():
                 parameter.mul_(8)
-        out = model.sample(200, generator=seeded())
-        assert (out.min() >= 0 and out.max() <= 1) == bounded
-        assert out.max() > 0.9
+        z = torch.randn(200, 3, generator=seeded())
+        out, raw = model.decode(z), model.generator(z)
+        assert raw.min() < 0
+        assert raw.max() > 1
+        assert torch.equal(out, raw.clamp(0, 1) if bounded else raw)
+
+
+def test_black_and_white_pixels_keep_their_gradients() -> None:
+    """In training, pixels are what the generator says: clamped or squashed, they could not come back."""
+    torch.manual_seed(0)
+    model = WGANGP(shape=(1, 8, 8), latent=3, width=4)
+    seen: list[Tensor] = []
+    model.critic.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        for parameter in model.generator.parameters():
+            parameter.mul_(8)
+    for loss in (model.critic_loss, model.generator_loss):
+        loss(torch.rand(64, 1, 8, 8))
+    _, fake, _, of_generator = seen
+    for pixels in (fake, of_generator):
+        assert pixels.min() < 0
+        assert pixels.max() > 1
 
 
 # --------------------------------------------------------------------------------------------------------------- learning
