@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,12 @@ def stream(seed: int, *key: int) -> int:
     (True, False)
     """
     return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)[0])
+
+
+def normal(shape: Sequence[int], device: torch.device, generator: torch.Generator | None = None) -> Tensor:
+    """Standard normal noise on a device, drawn where the generator is, so that one generator serves every device."""
+    where = device if generator is None else generator.device
+    return torch.randn(*shape, generator=generator, device=where).to(device)
 
 
 class Indexed(Protocol):
@@ -41,6 +48,8 @@ class Shuffled:
     def __init__(self, data: Indexed | Tensor, size: int, seed: int = 0) -> None:
         if len(data) == 0:
             raise ValueError("there are no examples to train on")
+        if size < 1:
+            raise ValueError(f"a batch has at least one example, not {size}")
         self.data, self.size, self.seed = data, min(size, len(data)), seed
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
 
@@ -72,7 +81,7 @@ def split(data: Indexed | Tensor, share: float, seed: int = 0) -> tuple[Part, Pa
     >>> len(rest), len(held)
     (8, 2)
     """
-    order = torch.from_numpy(np.random.default_rng(stream(seed, 0)).permutation(len(data)))
+    order = torch.from_numpy(np.random.default_rng(stream(seed, 0, 1)).permutation(len(data)))
     count = int(share * len(data))
     return Part(data, order[count:]), Part(data, order[:count])
 

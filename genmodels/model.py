@@ -11,6 +11,7 @@ them; asking a model for one that it cannot honour raises `NotSupported` with th
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 from collections.abc import Sequence
@@ -146,8 +147,8 @@ class Model(nn.Module):
         if isinstance(self, Density) and int(held_out * len(data)) > 0:
             data, held = split(data, held_out, seed)
             hooks = [Hook(VALIDATION_STEPS, partial(_validate, self, held, batch_size), score="validation/nats"), *hooks]
-        if folder is not None and not (Path(folder) / storage.MANIFEST).exists():
-            self.save(folder)
+        if folder is not None:
+            self._begin(Path(folder))
         fitted = fit(
             self,
             self.updates(),
@@ -164,6 +165,19 @@ class Model(nn.Module):
             self.save(folder)
         return fitted
 
+    def _begin(self, folder: Path) -> None:
+        """Say in the folder what is trained there, or find that it is the same."""
+        if not (folder / storage.MANIFEST).exists():
+            self.save(folder)
+        elif (theirs := storage.read_folder(folder).json("config.json")) != storage.from_json(self._config(), "config.json"):
+            raise ValueError(
+                f"{folder} holds {theirs['model']} with {theirs['arguments']}, not {self!r}. "
+                "Choose another folder, or remove this one to start anew"
+            )
+
+    def _config(self) -> bytes:
+        return storage.to_json({"model": f"{type(self).__module__}:{type(self).__qualname__}", "arguments": self.arguments})
+
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
@@ -176,8 +190,7 @@ class Model(nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write `config.json`, `model.safetensors` and their checksums, all or nothing."""
-        config = {"model": f"{type(self).__module__}:{type(self).__qualname__}", "arguments": self.arguments}
-        files = {"config.json": storage.to_json(config), "model.safetensors": storage.pack_tensors(self.state_dict())}
+        files = {"config.json": self._config(), "model.safetensors": storage.pack_tensors(self.state_dict())}
         storage.write_folder(folder, files)
 
     @classmethod
@@ -221,7 +234,8 @@ def _find_class(path: str) -> type[Model]:
     module, _, name = path.partition(":")
     known = {f"{c.__module__}:{c.__qualname__}": c for c in _subclasses(Model)}
     if path not in known and module.startswith(OURS):
-        importlib.import_module(module)
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module)
         known = {f"{c.__module__}:{c.__qualname__}": c for c in _subclasses(Model)}
     if path not in known:
         raise storage.StorageError(f"there is no model {name!r} in {module!r}; if it is yours, import its module first")

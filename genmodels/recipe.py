@@ -79,7 +79,9 @@ class Recipe:
         arguments: instead of the command line's.
     """
 
-    def __init__(self, doc: str | None, *, row: int, system: str, minutes: float, arguments: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, doc: str | None, *, row: int, system: str, minutes: float, arguments: Sequence[str] | None = None
+    ) -> None:
         name = Path(sys.argv[0]).stem
         parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
         add = parser.add_argument

@@ -280,7 +280,7 @@ def _digest(data: bytes) -> str:
 
 @contextlib.contextmanager
 def lock(folder: str | Path, name: str = "LOCK", wait: bool = False) -> Iterator[None]:
-    """Hold a folder for this process; a second writer waits, or is refused at once. The kernel lets go when the process dies."""
+    """Hold a folder for this process; a second writer waits, or is refused at once. It is let go when the process dies."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / name, "a") as file:

@@ -7,7 +7,8 @@ asked to.
 
 Exactness: the batch and the noise of step k are functions of (seed, k) alone, so there is no cursor and no generator state to
 lose. A run with `steps=` that was killed at any moment and continued ends with the same bits as one that never was, at equal
-threads and versions. A run with `minutes=` depends on the clock, and promises nothing of the kind.
+threads and versions. A run with `minutes=` depends on the clock, and promises nothing of the kind; nor do two fresh runs with
+precision="auto", which is decided by a timing.
 
 >>> line = torch.nn.Linear(1, 1)
 >>> def loss(x):
@@ -24,7 +25,7 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -175,6 +176,8 @@ class _Run:
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=self.layout)
         self.updates = [ActiveUpdate(update, model) for update in updates]
+        if len({update.name for update in updates}) < len(updates):
+            raise ValueError(f"each update needs a name of its own: {[update.name for update in updates]}")
         self.done = 0  # steps taken
         self.skipped = 0
         self.called = [0] * len(hooks)  # the step at which each hook was last called
@@ -326,14 +329,8 @@ class _Run:
 
     def _call(self, index: int, hook: Hook) -> None:
         self._seed(self.done, len(self.updates) + index)
-        self.model.eval()
-        self._swap_averages()
-        try:
-            with torch.no_grad():
-                figures = hook.call(self.done) or {}
-        finally:
-            self._swap_averages()
-            self.model.train()
+        with self._averaged(), torch.no_grad():
+            figures = hook.call(self.done) or {}
         self._record(figures)
         self.called[index] = self.done
         if hook.score is not None:
@@ -348,9 +345,18 @@ class _Run:
         self._record(self._means())
         self.window = {}
 
-    def _swap_averages(self) -> None:
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The model as it is meant to be used: in eval mode, with averaged parameters."""
+        self.model.eval()
         for active in self.updates:
             active.swap()
+        try:
+            yield
+        finally:
+            for active in reversed(self.updates):  # the inverse also where two updates average one parameter
+                active.swap()
+            self.model.train()
 
     # ---- on disk
 
@@ -407,7 +413,10 @@ class _Run:
             self._record_window()
             self.saved_step = -1
         self.save()
-        self._swap_averages()
+        for active in self.updates:
+            active.swap()
+        for parameter in self.model.parameters():  # the layout a file gives back, so that a loaded copy computes the same bits
+            parameter.data = parameter.data.contiguous()
         self.model.eval()
 
     def close(self) -> None:

@@ -26,6 +26,10 @@ class Optimizer:
     warmup: int = 0
     decay: Literal["none", "linear", "cosine"] = "none"
 
+    def __post_init__(self) -> None:
+        if self.decay not in ("none", "linear", "cosine"):
+            raise ValueError(f"a rate decays 'none', 'linear' or 'cosine', not {self.decay!r}")
+
     def build(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimiser over these parameters."""
         groups = [

@@ -5,8 +5,8 @@
     python scripts/reproduce.py --fast                  does everything run? a few seconds each, no bar is held
     python scripts/reproduce.py --table                 RESULTS.md again, from what there is
 
-Figures are kept in `scripts/results/NAME.json`, by seed: partial runs add up. The exit status is 1 if a bar is missed by what was
-run. A run that was broken off is continued with `--resume`.
+Figures are kept in `scripts/results/NAME.json`, by seed: partial runs add up. The exit status is 1 if what was run misses a bar.
+A run that was broken off is continued with `--resume`.
 """
 
 from __future__ import annotations
@@ -41,9 +41,13 @@ def main() -> int:
     for name in options.names:
         if name not in RECIPES:
             near = difflib.get_close_matches(name, RECIPES, n=1)
-            parser.error(f"there is no recipe {name!r}" + (f"; is it {near[0]!r}?" if near else f"; there are {', '.join(RECIPES)}"))
+            parser.error(
+                f"there is no recipe {name!r}" + (f"; is it {near[0]!r}?" if near else f"; there are {', '.join(RECIPES)}")
+            )
     names = [] if options.table else options.names or list(RECIPES)
-    missed = [bad for name in names for seed in options.seeds[: 1 if options.fast else None] for bad in run(name, seed, options)]
+    missed = [
+        bad for name in names for seed in options.seeds[: 1 if options.fast else None] for bad in run(name, seed, options)
+    ]
     if not options.fast:
         storage.write_bytes(ROOT / "RESULTS.md", table().encode())
     print("\n".join(missed) or ("every figure is finite" if options.fast else "every bar holds"))
@@ -87,9 +91,9 @@ def table() -> str:
 
 HEADER = """# Results
 
-Made by `python scripts/reproduce.py`, which runs each recipe of `scripts/book/` for each seed; do not edit. Every figure is on data
-the model did not see, by judges no model may touch. A value is the mean over seeds, with its range; a bar holds if every seed
-reaches it. Three seeds count; fewer are shown as what they are. Minutes are of training and judging, for one seed.
+Made by `python scripts/reproduce.py`, which runs each recipe of `scripts/book/` for each seed; do not edit. Every figure is on
+data the model did not see, by judges no model may touch. A value is the mean over seeds, with its range; a bar holds if every
+seed reaches it. Three seeds count; fewer are shown as what they are. Minutes are of training and judging, for one seed.
 
 | # | system | figure | value | bar | stretch | published | seeds | minutes | commit | machine | verdict |
 |---|---|---|---|---|---|---|---|---|---|---|---|

@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from genmodels.batches import to_device
+from genmodels.batches import normal, to_device
 from genmodels.distributions import Bernoulli, DiagonalGaussian, Distribution
 from genmodels.model import LogProb, Model
 from genmodels.nn import ConvDecoder, ConvEncoder
@@ -84,6 +84,7 @@ class VAE(Model):
 
     def loss(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Minus the ELBO (at beta = 1, free_bits = 0), in nats, mean over the batch."""
+        x = self._images(x)
         q = self.encode(x)
         nll = -self.likelihood(q.sample()).log_prob(x).mean()
         kl = q.kl_from_standard().mean(0)
@@ -109,12 +110,14 @@ class VAE(Model):
         """n images, (n, *shape) in [0, 1]: the mean of p(x | z) for z from the prior at a temperature."""
         if cond is not None:
             raise ValueError("this VAE is not conditional: leave cond out")
-        z = math.sqrt(temperature) * torch.randn(n, self.latent_size, generator=generator).to(self.device)
+        z = math.sqrt(temperature) * normal((n, self.latent_size), self.device, generator)
         return torch.cat([self.decode(part) for part in z.split(DECODED_AT_ONCE)])
 
     @torch.no_grad()
     def log_prob(self, x: Tensor, *, samples: int = 1, generator: torch.Generator | None = None) -> LogProb:
         """A lower bound of log p(x): the ELBO for one sample, the IWAE bound for more."""
+        if samples < 1:
+            raise ValueError(f"an estimate needs at least one sample, not {samples}")
         x = self._images(x)
         q = self.encode(x)
         weights = [self._log_weights(x, q, k, generator) for k in _parts(samples, max(1, DECODED_AT_ONCE // len(x)))]

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from genmodels.batches import normal
 from genmodels.distributions.distribution import Distribution
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
@@ -37,8 +38,7 @@ class DiagonalGaussian(Distribution):
         return (-0.5 * z.square() - self.log_sd - _HALF_LOG_TWO_PI).flatten(1).sum(1)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
-        return self.mean + self.sd * noise
+        return self.mean + self.sd * normal(self.mean.shape, self.mean.device, generator)
 
     def tempered(self, tau: float) -> DiagonalGaussian:
         """The standard deviation scales with the root of tau: the density is raised to the power 1 / tau."""

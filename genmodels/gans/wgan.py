@@ -5,23 +5,26 @@
     generator G    min  -E f(G(z))                                                  at every `critic_steps`-th step
 
 The critic sees each example by itself: it has no batch norm, through which real and fake would leak into one another, and no
-dropout. In training pixels are what the generator says, without a squashing function: one that has gone black would keep no
-gradient.
+dropout. The generator of images has pixel norm, without which it soon goes black and has no gradient left.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from genmodels.batches import normal
 from genmodels.losses import gradient_penalty, wasserstein_critic, wasserstein_generator
 from genmodels.model import Model
-from genmodels.nn import ConvDecoder, ConvEncoder, FourierFeatures, mlp
+from genmodels.nn import ConvDecoder, ConvEncoder, FourierFeatures, PixelNorm, mlp
 from genmodels.training import Optimizer, Update
+
+Kinked = partial(nn.LeakyReLU, 0.2)  # piecewise linear: the penalty's gradient of a gradient is cheap
 
 
 class WGANGP(Model):
@@ -56,24 +59,26 @@ class WGANGP(Model):
 
     def decode(self, z: Tensor) -> Tensor:
         """The example that each latent stands for, images in [0, 1]: (B, latent) -> (B, *shape)."""
-        made = self.generator(z)
-        return made.clamp(0.0, 1.0) if len(self.shape) == 3 else made
+        return self.generator(z)
 
     def critic_loss(self, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The critic's loss on real examples (B, *shape) and as many fakes."""
+        if tuple(real.shape[1:]) != self.shape:
+            raise ValueError(f"this GAN was built for examples of shape {self.shape}, these are {tuple(real.shape[1:])}")
         with torch.no_grad():
-            fake = self.generator(self._noise(len(real)))
-        distance = -wasserstein_critic(self.critic(real).float(), self.critic(fake).float())
+            fake = self.decode(self._noise(len(real)))
+        real_score, fake_score = self.critic(torch.cat([real, fake])).float().chunk(2)
+        distance = -wasserstein_critic(real_score, fake_score)
         penalty, slope = gradient_penalty(self.critic, real, fake)
         return self.penalty * penalty - distance, {"distance": distance, "slope": slope}
 
     def generator_loss(self, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The generator's loss on as many fakes as there are real examples."""
-        return wasserstein_generator(self.critic(self.generator(self._noise(len(real)))).float()), {}
+        return wasserstein_generator(self.critic(self.decode(self._noise(len(real)))).float()), {}
 
     def updates(self) -> list[Update]:
         """Two objectives: the critic's at every step, the generator's at every `critic_steps`-th."""
-        optimizer = Optimizer(lr=5e-4, betas=(0.0, 0.9), decay="linear")
+        optimizer = Optimizer(lr=1e-3, betas=(0.5, 0.9), decay="linear")
         return [
             Update("critic", self.critic_loss, self.critic.parameters(), optimizer),
             Update(
@@ -88,21 +93,22 @@ class WGANGP(Model):
         """n examples, (n, *shape), for z from the prior at a temperature."""
         if cond is not None:
             raise ValueError("this GAN is not conditional: leave cond out")
-        z = math.sqrt(temperature) * torch.randn(n, self.latent_size, generator=generator).to(self.device)
+        z = math.sqrt(temperature) * normal((n, self.latent_size), self.device, generator)
         return torch.cat([self.decode(part) for part in z.split(4096)])
 
     def _noise(self, n: int) -> Tensor:
-        return torch.randn(n, self.latent_size, device=self.device)
+        return normal((n, self.latent_size), self.device)
 
 
 def _generator(shape: Sequence[int], latent: int, width: int) -> nn.Module:
     if len(shape) == 1:
-        return mlp((latent, width, width, width, shape[0]), nn.LeakyReLU)
-    return ConvDecoder(latent, shape, width)
+        return mlp((latent, width, width, width, shape[0]), Kinked)
+    act = partial(nn.Sequential, PixelNorm(), Kinked())
+    return nn.Sequential(ConvDecoder(latent, shape, width, activation=act), nn.Sigmoid())
 
 
 def _critic(shape: Sequence[int], width: int) -> nn.Module:
     if len(shape) == 1:
         seen = FourierFeatures(shape[0])
-        return nn.Sequential(seen, mlp((seen.out_features, width, width, width, 1), nn.LeakyReLU))
-    return ConvEncoder(shape, 1, width)
+        return nn.Sequential(seen, mlp((seen.out_features, width, width, width, 1), Kinked))
+    return ConvEncoder(shape, 1, width, blocks=0, activation=Kinked)

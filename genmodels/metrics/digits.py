@@ -25,7 +25,7 @@ COMPONENTS = 50
 
 
 def judge_digits(samples: Tensor, seed: int = 0) -> dict[str, float]:
-    """Every figure for `samples` (N, 1, 28, 28), float in [0, 1] or uint8, against as many test digits: 10,000 is the convention.
+    """Every figure for `samples` (N, 1, 28, 28), float in [0, 1] or uint8, against as many test digits (10,000 by convention).
 
     | key | what |
     |---|---|

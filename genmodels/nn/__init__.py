@@ -4,11 +4,13 @@
 |---|---|
 | `mlp.py` | stacks of linear layers |
 | `conv.py` | from images to vectors and back |
+| `norm.py` | layers that keep activations at one size |
 | `embeddings.py` | numbers made easy to tell apart |
 """
 
 from genmodels.nn.conv import ConvDecoder, ConvEncoder
 from genmodels.nn.embeddings import FourierFeatures
 from genmodels.nn.mlp import mlp
+from genmodels.nn.norm import PixelNorm
 
-__all__ = ["ConvDecoder", "ConvEncoder", "FourierFeatures", "mlp"]
+__all__ = ["ConvDecoder", "ConvEncoder", "FourierFeatures", "PixelNorm", "mlp"]

@@ -4,16 +4,17 @@ An image is halved by moving each 2x2 block of pixels into channels, and doubled
 et al. 2016, arXiv 1609.05158); a 3x3 convolution mixes before or after. Nothing is lost on the way down, there are no
 checkerboards on the way up, and every convolution is of the kind that processors do fastest.
 
-    encoder    x -> [halve, conv 3x3, residual block] ... -> linear -> vector
-    decoder    vector -> linear -> [residual block, conv 3x3, double] ... -> x
+    encoder    x -> [halve, conv 3x3, residual blocks, act] ... -> linear -> vector
+    decoder    vector -> linear -> [residual blocks, act, conv 3x3, double] ... -> x
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+Activation = Callable[[], nn.Module]
 
 SMALLEST = 7  # a side of at most so many pixels is not halved any more
 
@@ -21,28 +22,33 @@ SMALLEST = 7  # a side of at most so many pixels is not halved any more
 class ResidualBlock(nn.Module):
     """x + conv(act(conv(act(x)))); the last convolution starts at zero, so the block starts as the identity."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, activation: Activation = nn.SiLU) -> None:
         super().__init__()
+        self.act = activation()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.silu(self.first(F.silu(x))))
+        return x + self.second(self.act(self.first(self.act(x))))
 
 
 class ConvEncoder(nn.Module):
     """An image (B, *shape) to a vector (B, features); channels double at each halving, from `width`."""
 
-    def __init__(self, shape: Sequence[int], features: int, width: int) -> None:
+    def __init__(
+        self, shape: Sequence[int], features: int, width: int, blocks: int = 1, activation: Activation = nn.SiLU
+    ) -> None:
         super().__init__()
-        channels, _, _ = shape
         height, breadth, halvings = _halvings(shape)
+        channels = shape[0]
         layers: list[nn.Module] = []
         for level in range(halvings):
             before, after = channels if level == 0 else width << (level - 1), width << level
-            layers += [nn.PixelUnshuffle(2), nn.Conv2d(4 * before, after, 3, padding=1), ResidualBlock(after)]
-        self.layers = nn.Sequential(*layers, nn.SiLU(), nn.Flatten())
+            layers += [nn.PixelUnshuffle(2), nn.Conv2d(4 * before, after, 3, padding=1)]
+            layers += [*(ResidualBlock(after, activation) for _ in range(blocks)), activation()]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
         self.head = nn.Linear((width << (halvings - 1)) * height * breadth, features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,15 +58,18 @@ class ConvEncoder(nn.Module):
 class ConvDecoder(nn.Module):
     """A vector (B, features) to an image (B, *shape); channels halve at each doubling, down to `width`."""
 
-    def __init__(self, features: int, shape: Sequence[int], width: int) -> None:
+    def __init__(
+        self, features: int, shape: Sequence[int], width: int, blocks: int = 1, activation: Activation = nn.SiLU
+    ) -> None:
         super().__init__()
-        channels, _, _ = shape
         height, breadth, halvings = _halvings(shape)
+        channels = shape[0]
         widest = width << (halvings - 1)
         layers: list[nn.Module] = [nn.Linear(features, widest * height * breadth), nn.Unflatten(1, (widest, height, breadth))]
         for level in reversed(range(halvings)):
             before, after = width << level, channels if level == 0 else width << (level - 1)
-            layers += [ResidualBlock(before), nn.SiLU(), nn.Conv2d(before, 4 * after, 3, padding=1), nn.PixelShuffle(2)]
+            layers += [*(ResidualBlock(before, activation) for _ in range(blocks)), activation()]
+            layers += [nn.Conv2d(before, 4 * after, 3, padding=1), nn.PixelShuffle(2)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:

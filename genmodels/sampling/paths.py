@@ -26,10 +26,11 @@ def slerp(a: Tensor, b: Tensor, n: int) -> Tensor:
     tensor([0.7071, 0.7071])
     """
     t = _shares(n, a)
-    cosine = (a * b).sum(-1) / (a.norm(dim=-1) * b.norm(dim=-1)).clamp_min(1e-12)
-    angle = torch.acos(cosine.clamp(-1.0, 1.0))[:, None, None]
-    arc = (torch.sin((1 - t) * angle) * a[:, None] + torch.sin(t * angle) * b[:, None]) / torch.sin(angle).clamp_min(1e-12)
-    return torch.where((angle < 1e-3) | (angle > math.pi - 1e-3), lerp(a, b, n), arc)
+    u, v = a / a.norm(dim=-1, keepdim=True), b / b.norm(dim=-1, keepdim=True)
+    angle = 2.0 * torch.atan2((u - v).norm(dim=-1), (u + v).norm(dim=-1))[:, None, None]  # accurate at every angle; NaN at zero
+    of_a, of_b = torch.sin((1 - t) * angle) / torch.sin(angle), torch.sin(t * angle) / torch.sin(angle)
+    arc = of_a * a[:, None] + of_b * b[:, None]
+    return torch.where((angle > 1e-3) & (angle < math.pi - 1e-3), arc, lerp(a, b, n))
 
 
 def _shares(n: int, like: Tensor) -> Tensor:

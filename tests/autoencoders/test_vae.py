@@ -86,7 +86,6 @@ def test_the_kl_is_summed_over_latents_and_averaged_over_examples() -> None:
     assert loss.item() == pytest.approx(figures["nll"].item() + 2.5 * by_hand / 6, rel=1e-5)
 
 
-@pytest.mark.xfail(strict=True, reason="of bytes, the likelihood is taken at 0 to 255")
 def test_the_loss_of_bytes_is_that_of_the_floats() -> None:
     as_bytes = torch.randint(256, (4, 1, 4, 4), dtype=torch.uint8, generator=seeded())
     model = small()

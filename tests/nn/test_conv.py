@@ -83,7 +83,6 @@ def test_a_residual_block_adds_what_its_convolutions_find() -> None:
     torch.testing.assert_close(block(x), x + block.second(inner))
 
 
-@pytest.mark.xfail(strict=True, reason="the bias of the last convolution does not start at zero")
 def test_a_residual_block_starts_as_the_identity() -> None:
     x = torch.randn(2, 4, 5, 5)
     assert torch.equal(ResidualBlock(4)(x), x)
@@ -104,7 +103,6 @@ def test_sides_that_cannot_be_halved_are_named(make: Callable[[Sequence[int]], n
         make((1, *sides))
 
 
-@pytest.mark.xfail(strict=True, reason="the shape is unpacked before it is checked")
 @pytest.mark.parametrize("make", [lambda shape: ConvEncoder(shape, 5, 4), lambda shape: ConvDecoder(5, shape, 4)])
 @pytest.mark.parametrize("shape", [(28, 28), (784,), (1, 1, 28, 28)])
 def test_a_shape_that_is_no_image_is_named(make: Callable[[Sequence[int]], nn.Module], shape: tuple[int, ...]) -> None:
