@@ -5,7 +5,7 @@
     python scripts/reproduce.py --fast                  does everything run? a few seconds each, no bar is held
     python scripts/reproduce.py --table                 RESULTS.md again, from what there is
 
-Figures are kept in `scripts/results/NAME.json`, by seed: partial runs add up. The exit status is 1 if what was run misses a bar.
+Figures are kept in `scripts/results/NAME.json`, by seed: partial runs add up. The exit status is 1 if a bar is missed.
 A run that was broken off is continued with `--resume`.
 """
 

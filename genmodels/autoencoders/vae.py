@@ -25,7 +25,7 @@ from genmodels.nn import ConvDecoder, ConvEncoder
 from genmodels.sampling import slerp
 from genmodels.training import Optimizer, Update
 
-DECODED_AT_ONCE = 4096
+DECODED_AT_ONCE = 512  # what fits a cache is decoded faster than more at once
 
 
 class VAE(Model):

@@ -78,7 +78,7 @@ class WGANGP(Model):
 
     def updates(self) -> list[Update]:
         """Two objectives: the critic's at every step, the generator's at every `critic_steps`-th."""
-        optimizer = Optimizer(lr=1e-3, betas=(0.5, 0.9), decay="linear")
+        optimizer = Optimizer(lr=2e-3, betas=(0.5, 0.9), decay="linear")
         return [
             Update("critic", self.critic_loss, self.critic.parameters(), optimizer),
             Update(
