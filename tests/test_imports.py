@@ -24,7 +24,7 @@ MAY_IMPORT |= {composition: PRIMITIVES | {"losses", "sampling", *FAMILIES} for c
 MAY_IMPORT["data"] = {"storage", "batches"}
 MAY_IMPORT["viz"] = {"storage", "batches"}
 MAY_IMPORT["metrics"] = {*PRIMITIVES, "data"}
-MAY_IMPORT["recipe"] = {"storage", "viz"}
+MAY_IMPORT["recipe"] = {"storage", "interruption", "viz"}
 
 # Outside packages that a package may import when it is imported; the rest only inside functions.
 EAGER = {
