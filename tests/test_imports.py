@@ -32,7 +32,7 @@ EAGER = {
     "worldmodels": {"torch", "numpy", "safetensors", "rich", "gymnasium", "cma", "zarr"},
     "envs": {"numpy", "gymnasium"},
 }
-EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py", "viz/png.py", "viz/figure.py")}
+EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py", "viz/png.py")}
 
 
 def imported(path: Path, eager: bool = False) -> Iterator[str]:
