@@ -14,12 +14,14 @@ import math
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 
 from genmodels import storage
+from genmodels.interruption import Interrupted
 from genmodels.viz import save_png
 
 FAST_MINUTES = 0.008
@@ -104,9 +107,16 @@ class Recipe:
         if options.threads:
             torch.set_num_threads(options.threads)
         torch.manual_seed(self.seed)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._leave)
         self.figures: list[dict[str, Any]] = []
         self.started = time.monotonic()
         print(f"{name}: {system}, seed {self.seed}, {self.minutes:g} min of training, in {self.folder}", flush=True)
+
+    def _leave(self, number: int, frame: FrameType | None) -> None:
+        """Between trainings, which see to themselves, there is nothing to save."""
+        print(f"stopped by {signal.Signals(number).name}: the same command goes on from {self.folder}", file=sys.stderr)
+        raise Interrupted(128 + number)
 
     def count(self, full: int, fast: int) -> int:
         """How many: the first number, or with `--fast` the second."""
@@ -143,11 +153,15 @@ class Recipe:
 
 
 def commit() -> str:
-    """The commit of the checkout this package stands in, with a + if files differ from it."""
-    where = Path(__file__).parent
-    command = ["git", "describe", "--always", "--abbrev=9", "--dirty=+", "--exclude=*"]
+    """The commit of the checkout this package stands in, with a + if the library or a script differs from it."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        return subprocess.run(command, cwd=where, capture_output=True, text=True, check=True).stdout.strip()
+        changed = git("status", "--porcelain", "--", "genmodels", "scripts", ":!scripts/results")
+        return git("rev-parse", "--short=9", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

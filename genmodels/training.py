@@ -135,9 +135,8 @@ def fit(
         try:
             while True:
                 ended = run.finished()
-                with signals.at_once():
-                    run.call_hooks(ended)
-                    display.show(run.done, run.seconds, run.latest)
+                run.call_hooks(ended, signals)
+                display.show(run.done, run.seconds, run.latest)
                 run.save_if_due()
                 signals.check()
                 if ended:
@@ -186,7 +185,8 @@ class _Run:
         self.folder: Path | None = None
         self.journal: Journal | None = None
         self.clock_start = time.monotonic()
-        self.saved_step, self.saved_at, self.saving_took = -1, time.monotonic(), 0.0
+        self.score: float | None = None  # of this step, where a hook gave one
+        self.unsaved, self.saved_at, self.saving_took = True, time.monotonic(), 0.0
 
     @property
     def seconds(self) -> float:
@@ -215,7 +215,7 @@ class _Run:
         if checkpoint is not None:
             self._check_identity(checkpoint)
             self._restore(checkpoint)
-            state = "is complete" if self.finished() else "continues"
+            state = "is complete (ask for more to go on)" if self.finished() else "continues"
             display.say(f"{folder}: the run found there {state} at step {self.done:,}, {self.seconds / 60:.1f} min")
         if folder is not None:
             self.journal = Journal(folder, checkpoint.json("clock.json")["journal"] if checkpoint else 0, self.done)
@@ -272,6 +272,7 @@ class _Run:
             if (self.done + 1) % active.update.every == 0:
                 self._take(index, active, batch, min(max(by_steps, by_time), 1.0))
         self.done += 1
+        self.score, self.unsaved = None, True
         if self.done % LOG_STEPS == 0:
             self._record_window()
 
@@ -321,20 +322,21 @@ class _Run:
 
     # ---- between steps
 
-    def call_hooks(self, ended: bool) -> None:
-        """Run the hooks whose turn it is, and at the end all of them, each once for a step."""
+    def call_hooks(self, ended: bool, signals: Signals) -> None:
+        """Run the hooks whose turn it is, and at the end all of them, each once for a step. A call may be cut short."""
         for index, hook in enumerate(self.hooks):
             if (ended or self.done % hook.every == 0) and self.done != self.called[index]:
-                self._call(index, hook)
+                self._call(index, hook, signals)
 
-    def _call(self, index: int, hook: Hook) -> None:
+    def _call(self, index: int, hook: Hook, signals: Signals) -> None:
         self._seed(self.done, len(self.updates) + index)
-        with self._averaged(), torch.no_grad():
+        with self._averaged(), torch.no_grad(), signals.at_once():
             figures = hook.call(self.done) or {}
         self._record(figures)
-        self.called[index] = self.done
-        if hook.score is not None:
-            self.save(score=float(figures[hook.score]))
+        self.called[index], self.unsaved = self.done, True
+        if hook.score is not None and math.isfinite(figures[hook.score]):
+            self.score = float(figures[hook.score])
+            self.save()
 
     def _record(self, figures: Mapping[str, float]) -> None:
         self.figures |= {name: float(value) for name, value in figures.items() if math.isfinite(value)}
@@ -365,9 +367,9 @@ class _Run:
         if time.monotonic() - self.saved_at > max(CHECKPOINT_SECONDS, self.saving_took / SAVING_SHARE):
             self.save()
 
-    def save(self, score: float | None = None) -> None:
-        """Write a checkpoint of this step, unless there is one; a score is always written."""
-        if self.folder is None or self.journal is None or (score is None and self.saved_step == self.done):
+    def save(self) -> None:
+        """Write a checkpoint of this step, unless nothing has changed since the last."""
+        if self.folder is None or self.journal is None or not self.unsaved:
             return
         started = time.monotonic()
         training = {
@@ -389,8 +391,8 @@ class _Run:
             "training.json": storage.to_json(training),
             "clock.json": storage.to_json({"seconds": self.seconds, "journal": self.journal.sync()}),
         }
-        checkpoints.save(self.folder / "checkpoints", self.done, files, score=score)
-        self.saved_step, self.saved_at = self.done, time.monotonic()
+        checkpoints.save(self.folder / "checkpoints", self.done, files, score=self.score)
+        self.unsaved, self.saved_at = False, time.monotonic()
         self.saving_took = self.saved_at - started
 
     def _restore(self, checkpoint: storage.Sealed) -> None:
@@ -405,13 +407,13 @@ class _Run:
         self.figures, self.window = state["figures"], state["window"]
         self.called = (state["called"] + [0] * len(self.hooks))[: len(self.hooks)]
         self.clock_start = time.monotonic() - checkpoint.json("clock.json")["seconds"]
-        self.saved_step, self.saved_at = self.done, time.monotonic()
+        self.score, self.unsaved, self.saved_at = checkpoint.facts["score"], False, time.monotonic()
 
     def finish(self) -> None:
         """The last figures and the last checkpoint; then the model takes its averaged parameters."""
         if self.window:
             self._record_window()
-            self.saved_step = -1
+            self.unsaved = True
         self.save()
         for active in self.updates:
             active.swap()

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import signal
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from genmodels import storage
@@ -62,7 +64,7 @@ def run(name: str, seed: int, options: argparse.Namespace) -> list[str]:
     command += ["--fast"] if options.fast else []
     command += ["--minutes", str(options.minutes)] if options.minutes else []
     started = time.monotonic()
-    if status := subprocess.run(command, cwd=ROOT).returncode:
+    if status := supervise(command):
         return [f"{name} seed {seed}: ended with status {status}"]
     if options.fast:
         print(f"  {time.monotonic() - started:.1f} s")
@@ -71,6 +73,24 @@ def run(name: str, seed: int, options: argparse.Namespace) -> list[str]:
         return [f"{name}: {f['name']} is not finite" for f in found["figures"] if f["value"] is None]
     keep(name, seed, found)
     return [f"{name} seed {seed}: {f['name']} {f['value']} misses {bar(f)}" for f in found["figures"] if not holds(f)]
+
+
+def supervise(command: list[str]) -> int:
+    """Run a process to its end. Asked to stop, ask it to stop, and leave when it has saved itself."""
+    process = subprocess.Popen(command, cwd=ROOT)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        process.send_signal(number)
+        process.wait()
+        print("stopped; --resume goes on from here", file=sys.stderr)
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def keep(name: str, seed: int, found: dict[str, Any]) -> None:

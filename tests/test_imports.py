@@ -24,7 +24,7 @@ MAY_IMPORT |= {composition: PRIMITIVES | {"losses", "sampling", *FAMILIES} for c
 MAY_IMPORT["data"] = {"storage", "batches"}
 MAY_IMPORT["viz"] = {"storage", "batches"}
 MAY_IMPORT["metrics"] = {*PRIMITIVES, "data"}
-MAY_IMPORT["recipe"] = {"storage", "viz"}
+MAY_IMPORT["recipe"] = {"storage", "interruption", "viz"}
 
 # Outside packages that a package may import when it is imported; the rest only inside functions.
 EAGER = {
@@ -32,7 +32,7 @@ EAGER = {
     "worldmodels": {"torch", "numpy", "safetensors", "rich", "gymnasium", "cma", "zarr"},
     "envs": {"numpy", "gymnasium"},
 }
-EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py", "viz/png.py", "viz/figure.py")}
+EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py", "viz/png.py")}
 
 
 def imported(path: Path, eager: bool = False) -> Iterator[str]:

@@ -227,3 +227,13 @@ def test_fit_passes_hooks_on() -> None:
     seen: list[int] = []
     Point().fit(numbers(8), steps=5, device="cpu", precision="fp32", hooks=[Hook(2, lambda step: seen.append(step))])
     assert seen == [2, 4, 5]
+
+
+def test_a_folder_of_another_model_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """Also where every shape agrees: a run that began with one beta does not go on with another."""
+    data = torch.rand(8, 1, 8, 8)
+    VAE(shape=(1, 8, 8), latent=2, width=4, beta=1.0).fit(data, steps=1, folder=tmp_path, device="cpu", precision="fp32")
+    before = storage.read_folder(tmp_path).files
+    with pytest.raises(ValueError, match=r"'beta': 1\.0.*beta=9\.0.*another folder"):
+        VAE(shape=(1, 8, 8), latent=2, width=4, beta=9.0).fit(data, steps=2, folder=tmp_path, device="cpu", precision="fp32")
+    assert storage.read_folder(tmp_path).files == before

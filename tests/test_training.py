@@ -239,6 +239,24 @@ def test_the_checkpoint_of_the_best_score_is_kept(tmp_path: Path) -> None:
     assert kept == ["step-00000020", "step-00000040", "step-00000050", "step-00000060"]
 
 
+def test_a_best_score_at_the_very_end_is_kept_too(tmp_path: Path) -> None:
+    model = Quadratic()
+    hooks = [Hook(10, lambda step: {"score": -float(step)}, score="score"), Hook(7, lambda step: {"other": 0.0})]
+    fit(model, [Update("w", model.loss, model.parameters())], ones, steps=31, folder=tmp_path, hooks=hooks)
+    best = checkpoints.load(tmp_path / "checkpoints", best=True)
+    assert best is not None
+    assert best.facts == {"step": 31, "score": -31.0}
+
+
+def test_a_score_that_is_not_a_number_is_no_score(tmp_path: Path) -> None:
+    model = Quadratic()
+    hook = Hook(10, lambda step: {"score": math.nan if step > 10 else 5.0}, score="score")
+    fit(model, [Update("w", model.loss, model.parameters())], ones, steps=30, folder=tmp_path, hooks=[hook])
+    best = checkpoints.load(tmp_path / "checkpoints", best=True)
+    assert best is not None
+    assert best.facts == {"step": 10, "score": 5.0}
+
+
 def test_precision_is_measured_once_recorded_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[bool] = []
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))

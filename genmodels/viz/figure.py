@@ -5,12 +5,10 @@ matplotlib is imported when the first figure is made, and draws into memory: no 
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +46,8 @@ def style(axes: Axes, xlabel: str = "", ylabel: str = "", title: str = "") -> No
 
 def render(figure: Figure) -> Picture:
     """The figure's pixels."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return np.array(Image.open(buffer).convert("RGB"))
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3].copy()
