@@ -104,6 +104,7 @@ class Recipe:
         self.folder: Path = options.folder or Path("runs") / "book" / name / part
         if options.fresh or self.fast:
             shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         if options.threads:
             torch.set_num_threads(options.threads)
         torch.manual_seed(self.seed)
@@ -140,7 +141,6 @@ class Recipe:
 
     def picture(self, name: str, image: NDArray[np.uint8]) -> None:
         """Keep a picture as `NAME.png`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         save_png(self.folder / f"{name}.png", image)
 
     def finish(self, **facts: str) -> None:

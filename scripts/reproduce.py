@@ -52,7 +52,8 @@ def main() -> int:
     ]
     if not options.fast:
         storage.write_bytes(ROOT / "RESULTS.md", table().encode())
-    print("\n".join(missed) or ("every figure is finite" if options.fast else "every bar holds"))
+    if names:
+        print("\n".join(missed) or ("every figure is finite" if options.fast else "every bar holds"))
     return 1 if missed else 0
 
 
@@ -95,6 +96,7 @@ def supervise(command: list[str]) -> int:
 
 def keep(name: str, seed: int, found: dict[str, Any]) -> None:
     """Put the figures of one seed beside those of others."""
+    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     kept = storage.read_json(path) if path.exists() else {"seeds": {}}
     kept = {"row": found["row"], "system": found["system"], "seeds": kept["seeds"] | {str(seed): found}}
@@ -131,7 +133,7 @@ def lines(kept: dict[str, Any]) -> list[str]:
         same = [f for run in runs for f in run["figures"] if f["name"] == figure["name"]]
         cells = [kept["row"], kept["system"], figure["name"], spread([f["value"] for f in same]), bar(figure)]
         cells += [bar(figure, "stretch"), figure["published"], len(same), minutes, commits, where, verdict(same)]
-        answer.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+        answer.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return answer
 
 
