@@ -87,7 +87,10 @@ def split(data: Indexed | Tensor, share: float, seed: int = 0) -> tuple[Part, Pa
 
 
 def to_device(batch: Any, device: torch.device, layout: torch.memory_format = torch.preserve_format) -> Any:
-    """A batch (a tensor, or a tuple or dict of them) on the device; bytes are images, and become floats in [0, 1] there."""
+    """A batch (a tensor, or a tuple or dict of them) on the device; bytes are images, and become floats in [0, 1] there.
+
+    A named tuple stays one.
+    """
     if isinstance(batch, Tensor):
         placed = batch.to(device, non_blocking=True)
         placed = placed.float().div_(255.0) if placed.dtype == torch.uint8 else placed
@@ -96,5 +99,6 @@ def to_device(batch: Any, device: torch.device, layout: torch.memory_format = to
     if isinstance(batch, dict):
         return {key: to_device(value, device, layout) for key, value in batch.items()}
     if isinstance(batch, (tuple, list)):
-        return tuple(to_device(value, device, layout) for value in batch)
+        placed_all = tuple(to_device(value, device, layout) for value in batch)
+        return type(batch)(*placed_all) if hasattr(batch, "_fields") else placed_all
     raise TypeError(f"a batch is a tensor, or a tuple or dict of tensors, not {type(batch).__name__}")

@@ -7,11 +7,13 @@ summed over all dimensions but the first, in nats.
 |---|---|
 | `distribution.py` | what every distribution can do |
 | `gaussian.py` | Gaussians with a diagonal covariance; their divergence from the standard one |
+| `mixture.py` | mixtures of Gaussians, one for each dimension |
 | `bernoulli.py` | independent bits |
 """
 
 from genmodels.distributions.bernoulli import Bernoulli
 from genmodels.distributions.distribution import Distribution
 from genmodels.distributions.gaussian import DiagonalGaussian
+from genmodels.distributions.mixture import GaussianMixture
 
-__all__ = ["Bernoulli", "DiagonalGaussian", "Distribution"]
+__all__ = ["Bernoulli", "DiagonalGaussian", "Distribution", "GaussianMixture"]

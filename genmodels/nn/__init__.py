@@ -6,11 +6,13 @@
 | `conv.py` | from images to vectors and back |
 | `norm.py` | layers that keep activations at one size |
 | `embeddings.py` | numbers made easy to tell apart |
+| `mixture.py` | the layer that ends in mixtures of Gaussians |
 """
 
 from genmodels.nn.conv import ConvDecoder, ConvEncoder
 from genmodels.nn.embeddings import FourierFeatures
+from genmodels.nn.mixture import MixtureHead
 from genmodels.nn.mlp import mlp
 from genmodels.nn.norm import PixelNorm
 
-__all__ = ["ConvDecoder", "ConvEncoder", "FourierFeatures", "PixelNorm", "mlp"]
+__all__ = ["ConvDecoder", "ConvEncoder", "FourierFeatures", "MixtureHead", "PixelNorm", "mlp"]

@@ -2,6 +2,7 @@
 
 | file | what |
 |---|---|
+| `noise.py` | noise that is a function of seed, row, step and column |
 | `paths.py` | straight lines and arcs between latents |
 """
 

@@ -1,0 +1,14 @@
+"""Models of what an action leads to: sequence models of latents, conditioned on actions.
+
+| file | what |
+|---|---|
+| `window.py` | stretches of episodes to learn from |
+| `prediction.py` | what a model says of the next moment |
+| `mdn_rnn.py` | an LSTM that ends in mixtures of Gaussians |
+"""
+
+from genmodels.dynamics.mdn_rnn import MDNRNN, State
+from genmodels.dynamics.prediction import Outcome, Prediction
+from genmodels.dynamics.window import Window, Windows
+
+__all__ = ["MDNRNN", "Outcome", "Prediction", "State", "Window", "Windows"]
