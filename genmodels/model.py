@@ -7,6 +7,8 @@ them; asking a model for one that it cannot honour raises `NotSupported` with th
     log_prob(x) -> LogProb(nats, kind)            log p(x), summed over dimensions, for each example
     encode(x) -> distribution of z     decode(z) -> x     reconstruct(x) -> x
     interpolate(a, b, n) -> n examples on the way from a to b
+
+A world model is built of a `VisionModel` and a `DynamicsModel`; these two protocols are all that it knows of them.
 """
 
 from __future__ import annotations
@@ -86,6 +88,49 @@ class Interpolates(Protocol):
 
     def interpolate(self, a: Tensor, b: Tensor, n: int) -> Tensor:
         """n examples for each pair, from a to b: (B, n, ...)."""
+
+
+class VisionModel(Protocol):
+    """Sees: what a world model needs of an autoencoder."""
+
+    latent_size: int
+
+    def encode(self, x: Tensor, /) -> Any:
+        """The distribution of the latent of each image (B, C, H, W): its `mean` is (B, latent_size)."""
+
+    def decode(self, z: Tensor, /) -> Tensor:
+        """The image that each latent stands for, in [0, 1]."""
+
+
+class DynamicsModel(Protocol):
+    """Remembers and foresees: what a world model needs of a sequence model. A state has a row for each of B dreams."""
+
+    latent_size: int
+    action_size: int
+    feature_size: int
+    noise_size: int
+    predicts_reward: bool
+    predicts_end: bool
+
+    def initial(self, batch: int, /) -> Any:
+        """The state of dreams that have seen nothing; a named tuple of tensors (B, ...)."""
+
+    def reset(self, state: Any, first: Tensor, /) -> Any:
+        """The state, anew in the rows where `first` (B,) is true."""
+
+    def predict(self, z: Tensor, act: Tensor, state: Any, /) -> tuple[Any, Any]:
+        """What follows from (B, Z) and (B, A), and the state after it.
+
+        The prediction has `z`, the distribution of the next latent; `reward(z)` and `end(z)`, given one; and `sample(noise,
+        temperature)`, of noise (B, noise_size) uniform in (0, 1), which is (z, rew, end): rew and end are None where the model
+        does not predict them.
+        """
+
+    def features(self, state: Any, carry: bool = False) -> Tensor:
+        """What a controller reads of a state: (B, feature_size), or more with `carry`."""
+
+    def loss(self, window: Any, /) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss on a batch of stretches of episodes, and figures."""
 
 
 _ABILITIES = {

@@ -30,37 +30,37 @@ class GaussianMixture(Distribution):
         if not logits.shape == mean.shape == log_sd.shape:
             shapes = ", ".join(str(tuple(x.shape)) for x in (logits, mean, log_sd))
             raise ValueError(f"logits, means and log deviations of a mixture have one shape, (..., Z, K), not {shapes}")
-        self.logits, self.means, self.log_sds = logits.float(), mean.float(), log_sd.float()
+        # Components are held before dimensions, (B, ..., K, Z): what runs over five of them is then done for many z at a time.
+        self._logits, self._means, self._log_sds = (x.float().mT for x in (logits, mean, log_sd))
 
     @property
     def mean(self) -> Tensor:
-        return (self.logits.softmax(-1) * self.means).sum(-1)
+        return (self._logits.softmax(-2) * self._means).sum(-2)
 
     def log_prob(self, x: Tensor) -> Tensor:
         return self.nats_per_dim(x).flatten(1).sum(1)
 
     def nats_per_dim(self, x: Tensor) -> Tensor:
         """log p(x_d) of each dimension: (B, ..., Z) -> (B, ..., Z)."""
-        u = (x.float().unsqueeze(-1) - self.means) * (-self.log_sds).exp()
-        joint = self.logits - self.log_sds - 0.5 * u.square()
-        return joint.logsumexp(-1) - self.logits.logsumexp(-1) - _HALF_LOG_TWO_PI
+        joint = self._logits - self._log_sds - 0.5 * self._deviates(x).square()
+        return joint.logsumexp(-2) - self._logits.logsumexp(-2) - _HALF_LOG_TWO_PI
 
     def cdf(self, x: Tensor) -> Tensor:
         """P(X_d <= x_d) of each dimension: uniform in [0, 1] where x is drawn from this very mixture."""
-        u = (x.float().unsqueeze(-1) - self.means) * (-self.log_sds).exp()
-        return (self.logits.softmax(-1) * torch.special.ndtr(u)).sum(-1)
+        return (self._logits.softmax(-2) * torch.special.ndtr(self._deviates(x))).sum(-2)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """A draw from each; differentiable in the means and deviations of the components that were chosen."""
-        shape, device = self.means.shape[:-1], self.means.device
-        choose = torch.rand(shape, generator=generator, device=device if generator is None else generator.device).to(device)
-        return self.draw(choose, normal(shape, device, generator))
+        like = self._means[..., 0, :]
+        choose = torch.rand(like.shape, generator=generator, device=like.device if generator is None else generator.device)
+        return self.draw(choose.to(like.device), normal(like.shape, like.device, generator))
 
     def draw(self, choose: Tensor, noise: Tensor) -> Tensor:
         """The draw that given noise makes: `choose` in (0, 1) picks a component, standard normal `noise` a point of it."""
-        below = self.logits.softmax(-1)[..., :-1].cumsum(-1)
-        component = (choose.unsqueeze(-1) > below).sum(-1, keepdim=True)
-        mean, log_sd = (x.gather(-1, component).squeeze(-1) for x in (self.means, self.log_sds))
+        cumulative = (self._logits - self._logits.amax(-2, keepdim=True)).exp().cumsum(-2)  # not normalised: `choose` is scaled
+        passed = (choose * cumulative[..., -1, :]).unsqueeze(-2) > cumulative[..., :-1, :]
+        component = passed.sum(-2, keepdim=True)
+        mean, log_sd = (x.gather(-2, component).squeeze(-2) for x in (self._means, self._log_sds))
         return mean + log_sd.exp() * noise
 
     def tempered(self, tau: float) -> GaussianMixture:
@@ -69,5 +69,9 @@ class GaussianMixture(Distribution):
             raise ValueError(f"a temperature is above 0, not {tau}; a small one, such as 1e-6, is as good as certain")
         if tau == 1.0:
             return self
-        from_the_top = self.logits - self.logits.amax(-1, keepdim=True)  # so that a small tau overflows only downwards
-        return GaussianMixture(from_the_top / tau, self.means, self.log_sds + 0.5 * math.log(tau))
+        from_the_top = self._logits - self._logits.amax(-2, keepdim=True)  # so that a small tau overflows only downwards
+        return GaussianMixture((from_the_top / tau).mT, self._means.mT, (self._log_sds + 0.5 * math.log(tau)).mT)
+
+    def _deviates(self, x: Tensor) -> Tensor:
+        """How many deviations x lies from each component's mean."""
+        return (x.float().unsqueeze(-2) - self._means) * (-self._log_sds).exp()

@@ -10,5 +10,6 @@
 from genmodels.dynamics.mdn_rnn import MDNRNN, State
 from genmodels.dynamics.prediction import Outcome, Prediction
 from genmodels.dynamics.window import Window, Windows
+from genmodels.model import DynamicsModel
 
-__all__ = ["MDNRNN", "Outcome", "Prediction", "State", "Window", "Windows"]
+__all__ = ["MDNRNN", "DynamicsModel", "Outcome", "Prediction", "State", "Window", "Windows"]

@@ -114,8 +114,8 @@ class MDNRNN(Model):
     def _step(self, z: Tensor, act: Tensor, state: State) -> State:
         """The LSTM's equations on its own weights; its cells stay in float32 also under autocast."""
         w, u, b, d = (getattr(self.lstm, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-        gates = F.linear(self._input(z, act, state.restart), w, b + d) + F.linear(state.h, u)
-        i, f, g, o = gates.float().chunk(4, dim=-1)
+        seen = torch.cat([self._input(z, act, state.restart), state.h], -1)
+        i, f, g, o = F.linear(seen, torch.cat([w, u], -1), b + d).float().chunk(4, dim=-1)  # one product is faster than two
         c = f.sigmoid() * state.c + i.sigmoid() * g.tanh()
         return State(o.sigmoid() * c.tanh(), c, torch.zeros_like(state.restart))
 

@@ -26,12 +26,12 @@ class MixtureHead(nn.Module):
         super().__init__()
         if floor < 0.0:
             raise ValueError(f"floor: the least deviation is at least 0, not {floor}")
-        self.sizes = (3, dimensions, components)
+        self.sizes = (3, components, dimensions)
         self.log_floor = math.log(floor) if floor > 0.0 else -math.inf
         self.linear = nn.Linear(features, 3 * dimensions * components)
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with torch.autocast(h.device.type, enabled=False):
-            logits, mean, raw = self.linear(h.float()).unflatten(-1, self.sizes).unbind(-3)
+            logits, mean, raw = self.linear(h.float()).unflatten(-1, self.sizes).mT.unbind(-3)
         floor = torch.full((), self.log_floor, device=raw.device)
         return logits, mean, torch.logaddexp(raw, floor) if self.log_floor > -math.inf else raw
