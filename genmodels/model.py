@@ -122,8 +122,8 @@ class DynamicsModel(Protocol):
         """What follows from (B, Z) and (B, A), and the state after it.
 
         The prediction has `z`, the distribution of the next latent; `reward(z)` and `end(z)`, given one; and `sample(noise,
-        temperature)`, of noise (B, noise_size) uniform in (0, 1), which is (z, rew, end): rew and end are None where the model
-        does not predict them.
+        temperature)`, of noise (B, noise_size) uniform in (0, 1), which is (z, rew, end): rew and end are zeros where the
+        model does not predict them.
         """
 
     def features(self, state: Any, carry: bool = False) -> Tensor:

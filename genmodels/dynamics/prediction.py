@@ -25,10 +25,10 @@ class Outcome(NamedTuple):
 
     z: Tensor
     """(B, Z)"""
-    rew: Tensor | None
-    """(B,) the expected reward; None from a model that does not learn rewards"""
-    end: Tensor | None
-    """(B,) the probability that the episode is over; None from a model that does not learn ends"""
+    rew: Tensor
+    """(B,) the expected reward; zeros from a model that does not predict rewards"""
+    end: Tensor
+    """(B,) the probability that the episode is over; zeros from a model that does not predict ends"""
 
 
 class Heads(nn.Module):
@@ -95,5 +95,6 @@ class Prediction:
         """The next moment that this noise makes: (B, 2 Z) uniform in (0, 1), of which the first half chooses components."""
         choose, point = noise.chunk(2, dim=-1)
         z = self.z.tempered(temperature).draw(choose, gaussian(point))
-        rew = None if self.heads.of_reward is None else self.reward(z)
-        return Outcome(z, rew, None if self.heads.of_end is None else self.end(z).sigmoid())
+        nothing = torch.zeros_like(z[:, 0])
+        rew = nothing if self.heads.of_reward is None else self.reward(z)
+        return Outcome(z, rew, nothing if self.heads.of_end is None else self.end(z).sigmoid())
