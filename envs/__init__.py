@@ -1,1 +1,73 @@
-"""Real environments. Imports neither `genmodels` nor `worldmodels`."""
+"""Real environments, all alike from outside: 64 x 64 frames, actions in [-1, 1] or Discrete, seeds that say it all.
+
+    env = envs.make("dodge", num_envs=16, seed=0)
+    obs, info = env.reset()
+    obs, rew, end, trunc, info = env.step(env.action_space.sample())
+
+| name | what | options beside `workers` |
+|---|---|---|
+| dodge | balls fall, a paddle must not be hit; made to be learned in minutes | |
+| carracing | Gymnasium's CarRacing-v3, a fresh track each episode | backend threads repeat actions bar stalled max_frames |
+| takecover | ViZDoom's Take Cover, as Ha and Schmidhuber (2018) played it | skill |
+| gym:ID | any Gymnasium environment that shows images | repeat |
+
+`workers=n` simulates in n processes that may die (see `workers.py`). Imports neither `genmodels` nor `worldmodels`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from envs.dodge import Dodge
+from envs.slots import Slots
+from envs.worlds import FRAME, Frames, Worlds
+
+TABLE: dict[str, Callable[..., Worlds]] = {"dodge": Dodge}
+
+
+def make(name: str, num_envs: int, seed: int, *, workers: int = 0, **options: Any) -> Slots:
+    """A vector environment of `num_envs` slots.
+
+    Arguments:
+        name: in the table above.
+        num_envs: slots that are stepped together.
+        seed: the root of every episode's seed; it decides what slot i meets in its episode k, whatever the other arguments.
+        workers: processes to share the slots; 0 simulates here.
+        options: of that environment.
+    """
+    if num_envs < 1:
+        raise ValueError(f"num_envs: at least 1, not {num_envs}")
+    if workers < 0:
+        raise ValueError(f"workers: a number of processes, or 0 for none, not {workers}")
+    frames = np.zeros((num_envs, *FRAME), np.uint8)
+    return Slots(simulator(name, frames, **options), seed)
+
+
+def simulator(name: str, frames: Frames, **options: Any) -> Worlds:
+    """The simulator of that name, which draws into these frames: what `make` wraps."""
+    build, known = builder(name)
+    for option in options:
+        if option not in known:
+            has = f"its options are {', '.join(known)}" if known else "it has no options"
+            raise TypeError(f"{name} has no option {option!r}: {has}")
+    return build(frames, **options)
+
+
+def builder(name: str) -> tuple[Callable[..., Worlds], list[str]]:
+    """The simulator of a name, and the names of its options."""
+    if name not in TABLE:
+        near = difflib.get_close_matches(name.lower(), TABLE, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(TABLE)}"
+        raise ValueError(f"no environment is called {name!r}; {hint}")
+    build = TABLE[name]
+    return build, [option for option in inspect.signature(build).parameters if option not in ("frames", "name")]
+
+
+for _id, _name in (("Dodge", "dodge"),):
+    gymnasium.register(f"WorldModels/{_id}-v0", entry_point="envs.single:Single", kwargs={"name": _name})

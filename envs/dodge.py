@@ -90,8 +90,8 @@ class Dodge(Worlds):
         self.x, _ = fold(self.x)
         self._throw()
         self._canvas.draw(self.x, self.y, self.paddle, self.frames)
-        end = hits(self.x, self.y, self.paddle[:, None]).any(1)
-        return Outcome((~end).astype(np.float64), end, ~end & (self.time >= LIMIT), self._none.copy())
+        end = np.asarray(hits(self.x, self.y, self.paddle[:, None]).any(1))
+        return Outcome(np.where(end, 0.0, 1.0), end, ~end & (self.time >= LIMIT), self._none.copy())
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -124,7 +124,9 @@ def fold(x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     span = _RIGHT - _LEFT
     position = np.mod(x - _LEFT, 2 * span)
     turned = position > span
-    return (_LEFT + np.where(turned, 2 * span - position, position)).astype(x.dtype), np.where(turned, -1.0, 1.0).astype(x.dtype)
+    return (_LEFT + np.where(turned, 2 * span - position, position)).astype(x.dtype), np.where(turned, -1.0, 1.0).astype(
+        x.dtype
+    )
 
 
 def hits(x: NDArray[Any], y: NDArray[Any], paddle: NDArray[Any]) -> NDArray[np.bool_]:
@@ -171,7 +173,7 @@ class _Canvas:
 
 
 def _quarters(centre: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Of a sprite with this centre: the first pixel of its square on the canvas, and the quarter of a pixel it is shifted by."""
+    """Of sprites with these centres: the first pixel of their squares on the canvas, and the quarters they are shifted by."""
     quarters = np.rint((centre - _SPRITE / 2 + _MARGIN) * _PHASES).astype(np.int64)
     return quarters // _PHASES, quarters % _PHASES
 

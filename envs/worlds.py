@@ -10,10 +10,9 @@ Axes: N slots, 64 x 64 pixels, 3 colours.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -53,7 +52,7 @@ class Worlds(ABC):
 
     @abstractmethod
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> NDArray[np.bool_]:
-        """Begin an episode at each of these slots, and draw its first frame. The answer masks the slots (N,) that were lost."""
+        """Begin an episode at each of these slots, and draw its first frame; the answer masks all slots (N,) lost meanwhile."""
 
     @abstractmethod
     def step(self, actions: NDArray[Any]) -> Outcome:
@@ -62,31 +61,3 @@ class Worlds(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of processes, windows and memory; nothing may be asked afterwards."""
-
-
-class Singles(Worlds):
-    """N Gymnasium environments that observe 64 x 64 frames, one after the other in this process."""
-
-    def __init__(self, build: Callable[[], gymnasium.Env[Frames, Any]], frames: Frames) -> None:
-        self.frames = frames
-        self._envs = [build() for _ in frames]
-        self.action_space = self._envs[0].action_space
-        self._none = np.zeros(len(frames), np.bool_)
-
-    def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> NDArray[np.bool_]:
-        """Reset these environments with these seeds."""
-        for slot, seed in zip(slots, seeds, strict=True):
-            self.frames[slot] = self._envs[slot].reset(seed=seed)[0]
-        return self._none
-
-    def step(self, actions: NDArray[Any]) -> Outcome:
-        """Step each environment."""
-        outcome = Outcome.blank(len(self._envs))
-        for slot, (env, action) in enumerate(zip(self._envs, actions, strict=True)):
-            self.frames[slot], outcome.rew[slot], outcome.end[slot], outcome.trunc[slot], _ = env.step(action)
-        return outcome
-
-    def close(self) -> None:
-        """Close each environment."""
-        for env in self._envs:
-            env.close()
