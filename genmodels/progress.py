@@ -23,17 +23,28 @@ PLAIN_SECONDS = 5.0
 
 
 class Display:
-    """Progress towards `steps`, or towards a time budget of `seconds` where no number of steps is given."""
+    """Progress towards `steps` (or episodes, generations: `unit`), or towards a time budget of `seconds` where none are given.
 
-    def __init__(self, steps: int | None, seconds: float | None, stream: IO[str] | None = None) -> None:
-        self._steps, self._budget = steps, seconds
+    With `quiet` nothing is shown but what is said.
+    """
+
+    def __init__(
+        self,
+        steps: int | None,
+        seconds: float | None,
+        stream: IO[str] | None = None,
+        *,
+        unit: str = "step",
+        quiet: bool = False,
+    ) -> None:
+        self._steps, self._budget, self._unit, self._quiet = steps, seconds, unit, quiet
         self._console = Console(file=stream or sys.stderr, highlight=False)
         self._live: Progress | None = None
         self._shown = self._started = time.monotonic()
         self._first_step: int | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._quiet:
             columns = (BarColumn(24), TextColumn("{task.description}", markup=False))
             self._live = Progress(*columns, console=self._console, auto_refresh=False, transient=True)
             self._live.start()
@@ -53,12 +64,14 @@ class Display:
         now = time.monotonic()
         if self._first_step is None:
             self._first_step, self._started = step, now
+        if self._quiet:
+            return
         if not last and now - self._shown < (LIVE_SECONDS if self._live else PLAIN_SECONDS):
             return
         self._shown = now
         rate = (step - self._first_step) / max(now - self._started, 1e-9)
         done = self._done(step, seconds)
-        line = f"{self._position(step, seconds)}  {rate:.3g} steps/s  {_brief(values())}"
+        line = f"{self._position(step, seconds)}  {rate:.3g} {self._unit}s/s  {_brief(values())}"
         if self._live and not last:
             self._live.update(self._live.task_ids[0], completed=done, description=line, refresh=True)
         else:
@@ -69,7 +82,7 @@ class Display:
         return min(max(shares), 1.0)
 
     def _position(self, step: int, seconds: float) -> str:
-        steps = f"step {step:,}" + (f" of {self._steps:,}" if self._steps else "")
+        steps = f"{self._unit} {step:,}" + (f" of {self._steps:,}" if self._steps else "")
         clock = _clock(seconds) + (f" of {_clock(self._budget)}" if self._budget else "")
         return f"{steps}  {clock}"
 

@@ -104,6 +104,7 @@ def fit(
     precision: Precision = "auto",
     seed: int = 0,
     hooks: Sequence[Hook] = (),
+    quiet: bool = False,
 ) -> Fitted:
     """Train `model` for a number of steps or minutes, in all: a run found in `folder` is continued.
 
@@ -118,6 +119,7 @@ def fit(
         precision: "auto" times both once and takes bf16 autocast where it is faster; a resumed run keeps its choice.
         seed: the root of all noise in the losses.
         hooks: see `Hook`.
+        quiet: whether to show no progress.
     """
     if steps is None and minutes is None:
         raise ValueError("fit needs an end: give steps= or minutes=")
@@ -128,7 +130,7 @@ def fit(
             stack.enter_context(storage.lock(folder))
         stack.enter_context(torch.random.fork_rng([place.index or 0] if place.type == "cuda" else []))
         signals = stack.enter_context(Signals())
-        display = stack.enter_context(Display(steps, seconds))
+        display = stack.enter_context(Display(steps, seconds, quiet=quiet))
         run = _Run(model, updates, batches, steps, seconds, place, precision, seed, hooks)
         stack.callback(run.close)
         run.open(None if folder is None else Path(folder), display)

@@ -1,0 +1,25 @@
+"""Train an agent inside its own dream: the whole chain, from first frames to a score in the real environment.
+
+    python scripts/run.py dodge                             about a minute
+    python scripts/run.py carracing --seed 3                about an hour
+    python scripts/run.py dodge --memory.hidden 256         any setting of a preset can be changed
+    python scripts/run.py --resume runs/FOLDER              go on with a run that was stopped or killed
+"""
+
+from dataclasses import dataclass
+
+from worldmodels import command
+
+
+@dataclass(frozen=True)
+class Own:
+    """No options of its own yet."""
+
+
+if __name__ == "__main__":
+    target, _ = command.parse(__doc__, Own)
+    import envs
+    from worldmodels.pipeline import pipeline
+
+    run = target.open()
+    pipeline(run, envs.make)

@@ -1,0 +1,129 @@
+"""The command line that all scripts share: which run, and a few choices about how it is done.
+
+    script PRESET [--seed 3] [--memory.hidden 512] ...      a new run
+    script FOLDER                                           a run that is there
+
+Nothing heavy is imported before the line is understood.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, make_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+from worldmodels.config import Experiment
+from worldmodels.presets import PRESETS
+
+if TYPE_CHECKING:
+    from worldmodels.run import Run
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is done, which does not change what comes out."""
+
+    runs_dir: Path = Path("runs")
+    """where run folders are made"""
+    threads: int = 0
+    """CPU threads; 0 leaves it to torch"""
+    quiet: bool = False
+    """show no progress"""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The run that a command is about."""
+
+    options: Options
+    preset: str = ""
+    experiment: Experiment | None = None
+    folder: Path | None = None
+
+    def open(self) -> Run:
+        """The run: made anew for a preset, found for a folder."""
+        if self.options.threads:
+            os.environ["OMP_NUM_THREADS"] = str(self.options.threads)
+            import torch
+
+            torch.set_num_threads(self.options.threads)
+        from worldmodels.run import Run
+
+        try:
+            if self.folder is not None:
+                return Run.open(self.folder, quiet=self.options.quiet)
+            assert self.experiment is not None
+            run = Run.create(self.experiment, self.preset, self.options.runs_dir, quiet=self.options.quiet)
+        except (OSError, ValueError) as error:
+            fail(str(error))
+        run.say(f"{self.preset}, seed {self.experiment.seed}, in {run.folder}")
+        return run
+
+
+def parse(doc: str | None, extra: type[T], arguments: Sequence[str] | None = None, *, presets: bool = True) -> tuple[Target, T]:
+    """The run and the script's own options; `--help` and mistakes end the process.
+
+    Arguments:
+        doc: what the script does.
+        extra: a dataclass of its own options, flat on the command line.
+        arguments: instead of the process's.
+        presets: whether a new run can be made, or only a folder be named.
+    """
+    import tyro
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = Path(sys.argv[0]).name
+    if not given or given[0] in ("-h", "--help"):
+        print(_usage(name, doc, presets))
+        raise SystemExit(0 if given else 2)
+    if given[0] == "--resume" and len(given) > 1:
+        given = given[1:]
+    what, rest = given[0], given[1:]
+    if presets and what in PRESETS:
+        parts: dict[str, Any] = {"experiment": PRESETS[what](), "options": Options(), "own": extra()}
+        read = _read(tyro, parts, rest, f"{name} {what}", doc)
+        return Target(read["options"], preset=what, experiment=read["experiment"]), read["own"]
+    if not (Path(what) / "config.json").exists():
+        fail(_not_found(what, presets))
+    read = _read(tyro, {"options": Options(), "own": extra()}, rest, f"{name} FOLDER", doc)
+    return Target(read["options"], folder=Path(what)), read["own"]
+
+
+def _read(tyro: Any, defaults: dict[str, Any], arguments: Sequence[str], prog: str, doc: str | None) -> dict[str, Any]:
+    """Defaults, changed by the command line; the fields of all parts lie side by side on it."""
+    fields = [(name, Annotated[type(default), tyro.conf.arg(name="")], default) for name, default in defaults.items()]
+    together = make_dataclass("Settings", fields, frozen=True)
+    read = tyro.cli(together, args=arguments, prog=prog, description=doc, config=(tyro.conf.AvoidSubcommands,))
+    return {name: getattr(read, name) for name in defaults}
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line that says what is wrong and what to do."""
+    print(message, file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _usage(name: str, doc: str | None, presets: bool) -> str:
+    lines = [(doc or "").strip(), "", "usage:"]
+    if presets:
+        lines += [f"  {name} PRESET [options]      a new run", f"  {name} PRESET --help         every option of that preset"]
+    lines += [f"  {name} FOLDER [options]      a run that is there", ""]
+    if presets:
+        width = max(map(len, PRESETS))
+        lines += ["presets:", *(f"  {key:<{width}}  {(make.__doc__ or '').strip()}" for key, make in PRESETS.items()), ""]
+    return "\n".join(lines)
+
+
+def _not_found(what: str, presets: bool) -> str:
+    near = difflib.get_close_matches(what, PRESETS, 1) if presets else []
+    if near:
+        return f"there is no preset {what!r}; did you mean {near[0]}?"
+    known = f"; presets are {', '.join(PRESETS)}" if presets else ""
+    return f"{what}: no run is there (a run folder holds config.json){known}"
+

@@ -1,0 +1,202 @@
+"""The dream: M as an environment.
+
+    obs = [z, h]        act        z', rew, end ~ M(z, act, h)        h' = M's state
+
+It is a Gymnasium vector environment like any other, so the same `rollout` drives it and the same controller acts in it. V is not
+needed, but for `render`.
+
+Noise is a function of (seed, slot, episode, step): a dream does not depend on how many others are dreamt beside it. Seeds are
+those of the environment, `reset(seed=)`. With `shared=r` slots i and i + r, i + 2 r, ... dream with the same noise from the same
+start, so that candidates are compared on equal luck.
+
+The temperature tau is that of Ha and Schmidhuber: mixture logits are divided by it, standard deviations multiplied by its root. Above
+one the dream is less predictable, and its flaws are harder to exploit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genmodels.dynamics import DynamicsModel
+from genmodels.model import VisionModel
+from genmodels.sampling import noise
+from worldmodels.controller import Sight, sight, sight_size
+from worldmodels.interfaces import Array
+
+EPISODE_STRIDE = 1 << 32  # the noise row of a slot's k-th episode: slot + k * stride
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Where dreams may begin: latents' distributions, and M's state there, all with one row for each moment.
+
+    `state` is None for moments at which an episode begins.
+    """
+
+    mean: Tensor  # (S, Z)
+    log_sd: Tensor  # (S, Z)
+    state: Any = None
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+
+class DreamVectorEnv(VectorEnv[Array, Array, Array]):
+    """N dreams side by side; SAME_STEP automatic reset.
+
+    Arguments:
+        memory: M.
+        starts: where they begin.
+        num_envs: N.
+        action_space: a Box [-1, 1]^k or a Discrete space, as the real environment's.
+        sees: what is shown: z, [z, h] or [z, c, h].
+        temperature: tau.
+        horizon: steps after which a dream is cut (`trunc`).
+        alive: the reward of each step, where M does not predict rewards.
+        vision: V, for `render`.
+        shared: how many slots have noise of their own; None for all.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012 (Gymnasium's own form)
+    render_mode = "rgb_array"
+
+    def __init__(
+        self,
+        memory: DynamicsModel,
+        starts: Starts,
+        num_envs: int,
+        action_space: gymnasium.Space[Any],
+        *,
+        sees: Sight = "zh",
+        temperature: float = 1.0,
+        horizon: int = 1000,
+        alive: float = 1.0,
+        vision: VisionModel | None = None,
+        shared: int | None = None,
+    ) -> None:
+        if len(starts) == 0:
+            raise ValueError("there is no moment at which a dream could start")
+        if not temperature > 0.0:
+            raise ValueError(f"temperature must be above 0, not {temperature}")
+        self.memory, self.starts, self.num_envs, self.sees = memory, starts, num_envs, sees
+        self.temperature, self.horizon, self.alive, self.vision = temperature, horizon, alive, vision
+        size = sight_size(memory, sees)
+        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.single_action_space = action_space
+        self.observation_space = gymnasium.vector.utils.batch_space(self.single_observation_space, num_envs)
+        self.action_space = gymnasium.vector.utils.batch_space(action_space, num_envs)
+        self._own = torch.arange(num_envs) % (shared or num_envs)
+        self._seed = 0
+        self._episode, self._step = torch.zeros(num_envs, dtype=torch.long), torch.zeros(num_envs, dtype=torch.long)
+        self._z, self._state = torch.zeros(num_envs, memory.latent_size), memory.initial(num_envs)
+
+    @torch.no_grad()
+    def reset(  # type: ignore[override]  # Gymnasium's base takes a list of seeds too; a dream's slots share one
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Begin anew in every slot. Without a seed, each goes on to its next episode."""
+        if seed is not None:
+            self._seed, self._episode = seed, torch.zeros_like(self._episode)
+        else:
+            self._episode = self._episode + 1
+        self._begin(torch.ones(self.num_envs, dtype=torch.bool))
+        return self._look(), {}
+
+    @torch.no_grad()
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+        """Dream one step on. `info["end_probability"]` is M's belief that it was the last."""
+        act = self._actions(actions)
+        drawn = noise.uniform(self._seed, self._rows(), self._step, self.memory.noise_size + 1)
+        prediction, self._state = self.memory.predict(self._z, act, self._state)
+        outcome = prediction.sample(drawn[:, :-1], self.temperature)
+        self._z, self._step = outcome.z, self._step + 1
+        rew = outcome.rew if self.memory.predicts_reward else torch.full((self.num_envs,), self.alive)
+        end = drawn[:, -1] < outcome.end
+        trunc = ~end & (self._step >= self.horizon)
+        obs, info = self._look(), {"end_probability": outcome.end.numpy()}
+        if (over := end | trunc).any():
+            info |= {"final_obs": obs, "_final_obs": over.numpy()}
+            self._episode = self._episode + over
+            self._begin(over)
+            obs = self._look()
+        return obs, rew.numpy(), end.numpy(), trunc.numpy(), info
+
+    @torch.no_grad()
+    def render(self) -> NDArray[np.uint8]:
+        """What the dreams look like, (N, H, W, 3)."""
+        if self.vision is None:
+            raise ValueError("a dream can only be seen through V: give vision= to DreamVectorEnv")
+        frames = self.vision.decode(self._z).clamp(0.0, 1.0)
+        return (255.0 * frames.permute(0, 2, 3, 1)).round().byte().numpy()
+
+    def _rows(self) -> Tensor:
+        return self._own + EPISODE_STRIDE * self._episode
+
+    def _begin(self, where: Tensor) -> None:
+        """New dreams in the slots of `where`, each at a moment of its own choosing."""
+        rows, latent = self._rows()[where], self.memory.latent_size
+        chosen = noise.uniform(self._seed, rows, -1, 1)[:, 0].double()
+        moment = (chosen * len(self.starts)).long().clamp_max(len(self.starts) - 1)
+        spread = self.starts.log_sd[moment].float().exp()
+        self._z = self._z.clone()
+        self._z[where] = self.starts.mean[moment].float() + spread * noise.normal(self._seed, rows, -2, latent)
+        self._state = self.memory.reset(self._state, where)
+        if self.starts.state is not None:
+            self._state = type(self._state)(
+                *(_put(part, where, stored[moment]) for part, stored in zip(self._state, self.starts.state, strict=True))
+            )
+        self._step = torch.where(where, 0, self._step)
+
+    def _look(self) -> Array:
+        return sight(self.memory, self._z, self._state, self.sees).numpy()
+
+    def _actions(self, actions: Array) -> Tensor:
+        space = self.single_action_space
+        if np.shape(actions) != self.action_space.shape or not np.isfinite(actions).all():
+            raise ValueError(f"actions must be finite and of shape {self.action_space.shape}, not {np.shape(actions)}")
+        if isinstance(space, gymnasium.spaces.Discrete):
+            return torch.nn.functional.one_hot(torch.as_tensor(actions - space.start).long(), int(space.n)).float()
+        return torch.as_tensor(actions, dtype=torch.float32)
+
+
+def _put(part: Tensor, where: Tensor, rows: Tensor) -> Tensor:
+    """A copy of `part` in which the rows of `where` are replaced."""
+    part = part.clone()
+    part[where] = rows.to(part.dtype)
+    return part
+
+
+class DreamEnv(gymnasium.Env[Array, Any]):
+    """One dream, as a plain Gymnasium environment."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 (Gymnasium's own form)
+
+    def __init__(self, memory: DynamicsModel, starts: Starts, action_space: gymnasium.Space[Any], **options: Any) -> None:
+        self._dreams = DreamVectorEnv(memory, starts, 1, action_space, **options)
+        self.observation_space, self.action_space = self._dreams.single_observation_space, action_space
+        self.render_mode = "rgb_array" if self._dreams.vision is not None else None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+        """Begin a dream."""
+        super().reset(seed=seed)
+        obs, info = self._dreams.reset(seed=seed)
+        return obs[0], info
+
+    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Dream one step on."""
+        obs, rew, end, trunc, info = self._dreams.step(np.asarray(action)[None])
+        over = bool(end[0] or trunc[0])
+        seen = info["final_obs"][0] if over else obs[0]
+        return seen, float(rew[0]), bool(end[0]), bool(trunc[0]), {"end_probability": float(info["end_probability"][0])}
+
+    def render(self) -> Any:
+        """What the dream looks like, (H, W, 3)."""
+        return self._dreams.render()[0]

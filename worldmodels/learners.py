@@ -1,0 +1,269 @@
+"""Proximal policy optimisation in the dream (Schulman et al. 2017, arXiv 1707.06347).
+
+    act ~ N(C(x), sd^2), or a categorical for a Discrete space                  x = [z, h]
+    A_t = sum_k (gamma lambda)^k [rew + gamma V(x') - V(x)]_{t+k}                the advantage (GAE)
+    min   -E min(r A, clip(r, 1 - eps, 1 + eps) A) - entropy H                   r = p(act) / p_old(act)
+    min    E (V(x) - A - V_old(x))^2
+
+Each iteration dreams anew: thousands of short stretches from moments that really happened, cut after `length` steps and completed
+by V. So there is nothing to carry from one iteration to the next but weights, and a dream has little time to drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from genmodels import storage
+from genmodels.batches import stream
+from genmodels.nn import mlp
+from genmodels.storage import Sealed
+from genmodels.updates import ActiveUpdate, Optimizer, Update
+from worldmodels.controller import Controller
+from worldmodels.dream import DreamVectorEnv
+from worldmodels.interfaces import Array, Learner, Policy
+from worldmodels.rollout import steps
+
+_DREAM, _ACTION, _ORDER = range(3)  # the random streams below (seed, iteration)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What was dreamt, all (T, N, ...) but the value after the last step, (N,)."""
+
+    x: Tensor
+    act: Tensor
+    rew: Tensor
+    going: Tensor  # 1 where the dream goes on, 0 where it is over
+    cut: Tensor  # the value of what was seen where a dream was cut, else 0
+    after: Tensor  # the value after the last step
+
+
+class PPO(Learner):
+    """Learns a controller by gradients, batched over thousands of dreams.
+
+    Arguments:
+        controller: what is trained.
+        dream: where; its horizon and its starts are its own.
+        length: steps of a stretch.
+        epochs, minibatch: passes over what was dreamt, and how much of it at once.
+        gamma, lam: discount, and the decay of the advantage's sum.
+        clip, entropy: of the objective above.
+        lr: learning rate of both networks.
+        sd, sd_last: the standard deviation of actions, which falls from the first to the last over `iterations`.
+        iterations: over which it falls.
+        hidden: units of the two hidden layers of the value network.
+        seed: of everything it draws.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        dream: DreamVectorEnv,
+        *,
+        length: int = 32,
+        epochs: int = 3,
+        minibatch: int = 4096,
+        gamma: float = 0.99,
+        lam: float = 0.95,
+        clip: float = 0.2,
+        entropy: float = 0.001,
+        lr: float = 3e-4,
+        sd: float = 0.4,
+        sd_last: float = 0.15,
+        iterations: int = 100,
+        hidden: int = 128,
+        seed: int = 0,
+    ) -> None:
+        self.controller, self.dream, self.length = controller, dream, length
+        self.epochs, self.minibatch, self.gamma, self.lam = epochs, minibatch, gamma, lam
+        self.clip, self.entropy, self.sd, self.sd_last, self.iterations, self.seed = clip, entropy, sd, sd_last, iterations, seed
+        with torch.random.fork_rng([]):
+            torch.manual_seed(stream(seed) % 2**63)
+            self.value = _Value(controller.sizes[0], hidden)
+        self._pair = nn.ModuleDict({"actor": controller, "critic": self.value})
+        optimizer = Optimizer(lr=lr)
+        self._actor = ActiveUpdate(Update("actor", self._actor_loss, controller.parameters(), optimizer, clip=0.5), self._pair)
+        self._critic = ActiveUpdate(Update("critic", self._critic_loss, self.value.net.parameters(), optimizer, clip=0.5), self._pair)
+        self._moved = 0
+        self._noise = sd
+
+    def iterate(self, iteration: int) -> Mapping[str, float]:
+        """Dream, then descend."""
+        share = min(1.0, iteration / max(1, self.iterations - 1))
+        self._noise = self.sd + share * (self.sd_last - self.sd)
+        with torch.no_grad():
+            stretch = self._dream(iteration)
+            value = self.value(stretch.x)
+            advantage = gae(stretch, value, self.gamma, self.lam)
+            target = value + advantage
+            self.value.rescale(target)
+            old = self._log_prob(stretch.x, stretch.act)
+            batch = {"x": stretch.x, "act": stretch.act, "old": old, "advantage": advantage, "target": target}
+            batch = {name: part.flatten(0, 1) for name, part in batch.items()}
+            batch["advantage"] = (advantage.flatten() - advantage.mean()) / (advantage.std() + 1e-6)
+        figures = self._descend(batch, iteration)
+        explained = 1.0 - (target - value).var() / target.var().clamp_min(1e-8)
+        rewards = {"reward": stretch.rew.mean().item(), "ended": 1.0 - stretch.going.mean().item()}
+        return {**rewards, "value": value.mean().item(), "explained": explained.item(), **figures}
+
+    def finish(self) -> None:
+        """The controller has been trained in place."""
+        self.controller.eval()
+
+    def state(self) -> Mapping[str, bytes]:
+        """Weights of both networks and of their optimisers."""
+        tensors = {f"model:{name}": tensor for name, tensor in self._pair.state_dict().items()}
+        tensors |= {**self._actor.state(), **self._critic.state()}
+        return {"ppo.safetensors": storage.pack_tensors(tensors), "ppo.json": storage.to_json({"moved": self._moved})}
+
+    def load(self, sealed: Sealed) -> None:
+        """The inverse of `state`."""
+        tensors = sealed.tensors("ppo.safetensors")
+        model = {name.partition(":")[2]: tensor for name, tensor in tensors.items() if name.startswith("model:")}
+        self._pair.load_state_dict(model)
+        optimisers = {name: tensor for name, tensor in tensors.items() if not name.startswith("model:")}
+        self._actor.load(optimisers)
+        self._critic.load(optimisers)
+        self._moved = sealed.json("ppo.json")["moved"]
+
+    def _dream(self, iteration: int) -> Stretch:
+        """`length` steps of every dream, from new starts."""
+        actor = _Exploring(self._sample, stream(self.seed, iteration, _ACTION))
+        seen: list[dict[str, Tensor]] = []
+        driven = steps(self.dream, actor, stream(self.seed, iteration, _DREAM) >> 1)
+        for _, step in zip(range(self.length), driven, strict=False):
+            last = torch.from_numpy(step.after)
+            cut = torch.from_numpy(step.trunc)
+            seen.append(
+                {
+                    "x": torch.from_numpy(step.obs),
+                    "act": torch.from_numpy(actor.taken),
+                    "rew": torch.from_numpy(step.rew),
+                    "going": torch.from_numpy(~step.over).float(),
+                    "cut": torch.where(cut, self.value(last), 0.0) if cut.any() else torch.zeros(len(cut)),
+                }
+            )
+        stacked = {name: torch.stack([moment[name] for moment in seen]) for name in seen[0]}
+        return Stretch(**stacked, after=self.value(last))
+
+    def _descend(self, batch: dict[str, Tensor], iteration: int) -> dict[str, float]:
+        """Some epochs of minibatches; the mean of their figures."""
+        order = torch.Generator().manual_seed(stream(self.seed, iteration, _ORDER) >> 1)
+        sums: dict[str, float] = {}
+        count = 0
+        for _ in range(self.epochs):
+            for part in torch.randperm(len(batch["x"]), generator=order).split(self.minibatch):
+                minibatch = {name: values[part] for name, values in batch.items()}
+                for update in (self._actor, self._critic):
+                    loss, gradients, figures = update.gradients(minibatch)
+                    norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
+                    if loss.isfinite() and norm.isfinite():
+                        update.move(gradients, norm, self._moved, 0.0)
+                    for name, value in {f"{update.update.name}_loss": loss.detach(), **figures}.items():
+                        sums[name] = sums.get(name, 0.0) + float(value)
+                self._moved, count = self._moved + 1, count + 1
+        return {name: total / count for name, total in sums.items()}
+
+    def _actor_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        log_prob = self._log_prob(batch["x"], batch["act"])
+        ratio = (log_prob - batch["old"]).exp()
+        clipped = ratio.clamp(1.0 - self.clip, 1.0 + self.clip)
+        gain = torch.minimum(ratio * batch["advantage"], clipped * batch["advantage"]).mean()
+        kl = (batch["old"] - log_prob).mean().detach()
+        return -gain - self.entropy * self._entropy(batch["x"]), {"kl": kl}
+
+    def _critic_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.value.loss(batch["x"], batch["target"]), {}
+
+    def _sample(self, x: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """What is taken, and what the world is given: noise may carry an action beyond the box."""
+        scores = self.controller.scores(x)
+        if self.controller.discrete:
+            chosen = torch.multinomial(scores.softmax(-1), 1, generator=random)[:, 0]
+            taken = torch.nn.functional.one_hot(chosen, scores.shape[-1]).float()
+            return taken, taken
+        taken = scores.tanh() + self._noise * torch.randn(scores.shape, generator=random)
+        return taken, taken.clamp(-1.0, 1.0)
+
+    def _log_prob(self, x: Tensor, act: Tensor) -> Tensor:
+        """Of what was taken, up to a constant."""
+        scores = self.controller.scores(x)
+        if self.controller.discrete:
+            return (scores.log_softmax(-1) * act).sum(-1)
+        return -0.5 * ((act - scores.tanh()) / self._noise).square().sum(-1)
+
+    def _entropy(self, x: Tensor) -> Tensor:
+        """Of a choice; a Gaussian's depends on its standard deviation alone, which is not learned."""
+        if not self.controller.discrete:
+            return torch.zeros(())
+        log_prob = self.controller.scores(x).log_softmax(-1)
+        return -(log_prob.exp() * log_prob).sum(-1).mean()
+
+
+def gae(stretch: Stretch, value: Tensor, gamma: float, lam: float) -> Tensor:
+    """Generalised advantages (Schulman et al. 2016): (T, N).
+
+    A dream that ended is worth nothing more; one that was cut is worth what V says of the last it saw.
+    """
+    advantage, onward = torch.zeros_like(value), torch.zeros_like(value[0])
+    later = stretch.after
+    for t in reversed(range(len(value))):
+        worth = stretch.going[t] * later + stretch.cut[t]
+        onward = stretch.rew[t] + gamma * worth - value[t] + gamma * lam * stretch.going[t] * onward
+        advantage[t], later = onward, value[t]
+    return advantage
+
+
+class _Value(nn.Module):
+    """V(x) in units of the returns seen so far, so that its network works with numbers about one."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, features: int, hidden: int) -> None:
+        super().__init__()
+        self.net = mlp((features, hidden, hidden, 1), nn.Tanh)
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("shift", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shift + self.scale * self.net(x)[..., 0]
+
+    def loss(self, x: Tensor, target: Tensor) -> Tensor:
+        return (self.net(x)[..., 0] - (target - self.shift) / self.scale).square().mean()
+
+    def rescale(self, target: Tensor) -> None:
+        """Follow the returns, and keep V as it is: the last layer is changed to undo the change of units."""
+        share = 0.1 if self.scale != 1.0 else 1.0
+        scale = torch.lerp(self.scale, target.std().clamp_min(1e-3), share)
+        shift = torch.lerp(self.shift, target.mean(), share)
+        last = self.net[-1]
+        last.weight.mul_(self.scale / scale)
+        last.bias.mul_(self.scale / scale).add_((self.shift - shift) / scale)
+        self.scale.copy_(scale)
+        self.shift.copy_(shift)
+
+
+class _Exploring(Policy):
+    """The actor at work; `taken` is its last action before it was cut to the box."""
+
+    def __init__(self, sample: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]], seed: int) -> None:
+        self._sample = sample
+        self._random = torch.Generator().manual_seed(seed >> 1)
+        self.taken: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+
+    def initial(self, slots: int) -> None:
+        """It remembers nothing."""
+
+    @torch.no_grad()
+    def act(self, obs: Array, state: Any, first: NDArray[np.bool_]) -> tuple[NDArray[np.float32], None]:
+        taken, given = self._sample(torch.from_numpy(obs), self._random)
+        self.taken = taken.numpy()
+        return given.numpy(), None

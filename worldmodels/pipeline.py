@@ -1,0 +1,43 @@
+"""The whole of it: an agent trained in its own dream.
+
+    1 rollout      real environment, random policy or the agent    -> replay/
+    2 vision       V learns to see the frames                       -> vision/
+    3 encode       every frame once                                 -> latents/
+    4 memory       M learns what actions lead to                    -> memory/
+    5 controller   C learns in the dream that M makes               -> controller/
+    6 evaluate     the agent in the real environment                -> evaluation.jsonl
+    rounds > 1     back to 1, the agent now being the policy
+
+Each stage goes from what lies in the run folder to what lies in the run folder, and goes on where it was cut short.
+"""
+
+from __future__ import annotations
+
+from worldmodels import stages
+from worldmodels.interfaces import MakeEnv
+from worldmodels.run import Run, Stage
+
+CHAIN = {
+    Stage.ROLLOUT: stages.collect,
+    Stage.VISION: stages.train_vision,
+    Stage.ENCODE: stages.encode,
+    Stage.MEMORY: stages.train_memory,
+    Stage.CONTROLLER: stages.train_controller,
+}
+
+
+def pipeline(run: Run, make_env: MakeEnv) -> None:
+    """Take a run to its end, from wherever it is."""
+    with run.lock():
+        for turn in range(1, run.experiment.rounds + 1):
+            for stage, work in CHAIN.items():
+                enter(run, make_env, stage, turn, work)
+        enter(run, make_env, Stage.EVALUATE, run.experiment.rounds, stages.evaluate)
+        (run / "DONE").touch()
+
+
+def enter(run: Run, make_env: MakeEnv, stage: Stage, turn: int, work: stages.Work) -> None:
+    """Do a stage of a round unless it is done."""
+    if not run.is_done(stage, turn):
+        with run.stage(stage, turn) as figures:
+            figures.update(work(run, make_env, turn))

@@ -1,0 +1,146 @@
+"""Experiments that are known to work. Each is a function, and the command line overrides what it returns.
+
+`NAME_tiny` is the same chain in little time, to see it run whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from worldmodels.config import (
+    Collect,
+    ControllerConfig,
+    Dream,
+    Evaluation,
+    Evolve,
+    Experiment,
+    Gradient,
+    MDNRNNConfig,
+    PaperVAEConfig,
+    VAEConfig,
+    World,
+)
+
+
+def dodge() -> Experiment:
+    """Falling balls, a paddle: the whole chain in about a minute."""
+    return Experiment(
+        world=World("dodge", slots=64),
+        collect=Collect(episodes=256, policy="held", span=12),
+        vision=VAEConfig(latent=24, width=16, beta=0.3, steps=900, batch=96),
+        memory=MDNRNNConfig(hidden=128, reward=False, window=24, steps=900, batch=64),
+        controller=ControllerConfig(hidden=(64,)),
+        dream=Dream(horizon=200),
+        learner=Gradient(iterations=100, dreams=256),
+    )
+
+
+def dodge_tiny() -> Experiment:
+    """The same in ten seconds."""
+    whole = dodge()
+    return replace(
+        whole,
+        collect=replace(whole.collect, episodes=48),
+        vision=replace(whole.vision, width=8, latent=12, steps=60, batch=48),
+        memory=replace(whole.memory, hidden=32, steps=60, window=16, batch=32),
+        learner=replace(whole.learner, iterations=6, dreams=64),
+        evaluation=Evaluation(episodes=32),
+    )
+
+
+def carracing() -> Experiment:
+    """CarRacing, the controller trained in the dream alone."""
+    options = {"backend": "envpool", "repeat": 4, "actions": 2, "bar": True}
+    return Experiment(
+        world=World("carracing", options, {"backend": "gymnasium"}, slots=16),
+        collect=Collect(episodes=128, policy="correlated", span=8, drift=(0.0, 0.2), agent_episodes=16),
+        vision=VAEConfig(latent=32, width=24, beta=0.1, steps=6000, later_steps=600),
+        memory=MDNRNNConfig(hidden=256, reward_scale=5.0, steps=4000, later_steps=400),
+        controller=ControllerConfig(hidden=(128, 128)),
+        dream=Dream(horizon=250),
+        learner=Gradient(iterations=40, dreams=1024),
+        rounds=12,
+    )
+
+
+def carracing_tiny() -> Experiment:
+    """CarRacing in less than ten minutes."""
+    whole = carracing()
+    return replace(
+        whole,
+        world=replace(whole.world, test_options={}),
+        collect=replace(whole.collect, episodes=32, agent_episodes=16),
+        vision=replace(whole.vision, steps=1500, later_steps=200),
+        memory=replace(whole.memory, steps=1200, later_steps=300),
+        learner=replace(whole.learner, iterations=40, dreams=512),
+        evaluation=Evaluation(episodes=20),
+        rounds=3,
+    )
+
+
+def takecover() -> Experiment:
+    """DoomTakeCover, the controller trained in the dream alone."""
+    return Experiment(
+        world=World("takecover", slots=16),
+        collect=Collect(episodes=400, policy="held", span=10, agent_episodes=64),
+        vision=VAEConfig(latent=64, width=24, beta=0.3, steps=6000, later_steps=600),
+        memory=MDNRNNConfig(hidden=512, reward=False, steps=6000, later_steps=600),
+        controller=ControllerConfig(hidden=(64,)),
+        dream=Dream(temperature=1.1, horizon=2100),
+        learner=Gradient(iterations=100, dreams=512),
+        rounds=3,
+    )
+
+
+def takecover_tiny() -> Experiment:
+    """DoomTakeCover in less than ten minutes."""
+    whole = takecover()
+    return replace(
+        whole,
+        collect=replace(whole.collect, episodes=64),
+        vision=replace(whole.vision, latent=32, steps=1500),
+        memory=replace(whole.memory, hidden=256, steps=1200),
+        evaluation=Evaluation(episodes=32),
+        rounds=1,
+    )
+
+
+def carracing_paper() -> Experiment:
+    """CarRacing with the paper's own settings; days on a laptop."""
+    return Experiment(
+        world=World("carracing", {"backend": "envpool", "actions": 3, "bar": False}, {"backend": "gymnasium"}, slots=64),
+        collect=Collect(episodes=10_000, policy="network"),
+        vision=PaperVAEConfig(latent=32),
+        memory=MDNRNNConfig(hidden=256, reward=False, end=False, residual=False, window=999, batch=100, steps=20_000),
+        controller=ControllerConfig(),
+        learner=Evolve(iterations=1800, where="real"),
+    )
+
+
+def takecover_paper() -> Experiment:
+    """DoomTakeCover with the paper's own settings; days on a laptop."""
+    return Experiment(
+        world=World("takecover", slots=64),
+        collect=Collect(episodes=10_000, policy="held", span=10),
+        vision=PaperVAEConfig(latent=64),
+        memory=MDNRNNConfig(hidden=512, reward=False, end=False, restart=True, residual=False, window=500, batch=100, steps=20_000),
+        controller=ControllerConfig(sees="zch", bias=False),
+        dream=Dream(temperature=1.15, horizon=2100, starts="first"),
+        learner=Evolve(iterations=2000),
+    )
+
+
+PRESETS: dict[str, Callable[[], Experiment]] = {
+    preset.__name__: preset
+    for preset in (
+        dodge,
+        dodge_tiny,
+        carracing,
+        carracing_tiny,
+        carracing_paper,
+        takecover,
+        takecover_tiny,
+        takecover_paper,
+    )
+}

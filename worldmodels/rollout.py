@@ -1,0 +1,177 @@
+"""The environment loop. There is no other, and nobody else knows the rules of automatic reset.
+
+    obs[t], act[t] -> rew[t], end[t], trunc[t], obs[t + 1]
+
+Gymnasium's vector environments start a new episode by themselves, in one of three ways. Under SAME_STEP the step that ends an
+episode returns the next one's first observation, and the last one of the old in `info["final_obs"]`. Under NEXT_STEP the
+following step ignores its action and returns the first observation: a transition that never was. Under DISABLED we ask.
+`steps` hides all three.
+
+Episodes are dealt to the slots beforehand. To take the first N that end, whoever they are, would count the short ones twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from numpy.typing import NDArray
+
+from genmodels.progress import Display
+from worldmodels.interfaces import Array, Policy
+from worldmodels.types import Episode
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step of all N slots brought."""
+
+    obs: Array
+    act: NDArray[np.float32]  # (N, A)
+    rew: NDArray[np.float32]  # (N,)
+    end: NDArray[np.bool_]
+    trunc: NDArray[np.bool_]
+    after: Array  # what the actions led to: where an episode is over, its last observation
+    first: NDArray[np.bool_]  # where obs begins an episode
+    valid: NDArray[np.bool_]  # where this transition happened at all
+    state: Any  # the policy's, before it acted
+
+    @property
+    def over(self) -> NDArray[np.bool_]:
+        """Where an episode is over, for whichever reason."""
+        return self.end | self.trunc
+
+
+@dataclass(frozen=True)
+class Played:
+    """One episode that was played."""
+
+    slot: int
+    number: int  # of the slot's episodes, from 0
+    ret: float
+    length: int
+    end: bool
+
+
+def action_size(space: gymnasium.Space[Any]) -> int:
+    """The numbers in an action as policies give it and M sees it."""
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return int(space.n)
+    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
+        return space.shape[0]
+    raise TypeError(
+        f"actions are a Discrete space or a Box of one axis, not {space}; "
+        "wrap the environment, for example in gymnasium.wrappers.TransformAction"
+    )
+
+
+def to_env(space: gymnasium.Space[Any], act: NDArray[np.float32]) -> Array:
+    """A policy's actions (N, A) as the environment takes them: one-hot vectors become numbers."""
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return space.start + act.argmax(axis=1).astype(space.dtype)
+    return act
+
+
+def steps(env: VectorEnv, policy: Policy, seed: int | list[int] | None = None) -> Iterator[Step]:
+    """Drive an environment by a policy for ever, one step of all slots at a time."""
+    mode = AutoresetMode(env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
+    obs, _ = env.reset(seed=seed)
+    state = policy.initial(env.num_envs)
+    first, junk = np.ones(env.num_envs, bool), np.zeros(env.num_envs, bool)
+    while True:
+        act, onward = policy.act(obs, state, first)
+        after, rew, end, trunc, info = env.step(to_env(env.single_action_space, act))
+        end, trunc = end.astype(bool), trunc.astype(bool)
+        over = end | trunc
+        seen = _last_seen(after, over, info) if mode is AutoresetMode.SAME_STEP else after
+        yield Step(obs, act, rew.astype(np.float32), end, trunc, seen, first, ~junk, state)
+        if mode is AutoresetMode.SAME_STEP:
+            first = over
+        elif mode is AutoresetMode.NEXT_STEP:
+            first, junk = junk, over
+        elif over.any():
+            after, _ = env.reset(options={"reset_mask": over})
+            first = over
+        else:
+            first = over
+        obs, state = after, onward
+
+
+def _last_seen(after: Array, over: NDArray[np.bool_], info: dict[str, Any]) -> Array:
+    """What the actions led to, with each finished episode's last observation in its place."""
+    if not over.any():
+        return after
+    seen = after.copy()
+    for slot in np.flatnonzero(over):
+        seen[slot] = info["final_obs"][slot]
+    return seen
+
+
+def rollout(
+    env: VectorEnv,
+    policy: Policy,
+    episodes: int,
+    *,
+    seed: int | list[int] | None = None,
+    keep: Callable[[Episode, Played], None] | None = None,
+    quiet: bool = False,
+) -> list[Played]:
+    """Play a number of episodes, dealt to the slots in turn: slot i plays episodes i, i + N, i + 2 N, ...
+
+    Arguments:
+        env: any vector environment: real, toy or dream.
+        policy: who acts.
+        episodes: how many are played and counted in all.
+        seed: handed to `env.reset`.
+        keep: is given each counted episode whole, as it ends; without it frames are not held.
+        quiet: whether to show no progress.
+    """
+    slots = env.num_envs
+    quota = np.full(slots, episodes // slots) + (np.arange(slots) < episodes % slots)
+    number, length, ret = np.zeros(slots, int), np.zeros(slots, int), np.zeros(slots)
+    records: list[list[tuple[Array, Array, float, Array]]] = [[] for _ in range(slots)]
+    played: list[Played] = []
+    frames, began = 0, time.monotonic()
+
+    def figures() -> dict[str, float]:
+        recent = [episode.ret for episode in played[-100:]]
+        return {"frames": frames, "return": float(np.mean(recent)) if recent else 0.0}
+
+    with Display(episodes, None, unit="episode", quiet=quiet) as display:
+        for step in steps(env, policy, seed):
+            counted = step.valid & (number < quota)
+            frames += int(counted.sum())
+            ret += np.where(counted, step.rew, 0.0)
+            length += counted
+            if keep is not None:
+                for slot in np.flatnonzero(counted):
+                    records[slot].append((step.obs[slot], step.act[slot], float(step.rew[slot]), step.after[slot]))
+            for slot in np.flatnonzero(counted & step.over):
+                one = Played(int(slot), int(number[slot]), float(ret[slot]), int(length[slot]), bool(step.end[slot]))
+                played.append(one)
+                if keep is not None:
+                    keep(_episode(records[slot], one, step), one)
+                    records[slot] = []
+                number[slot], length[slot], ret[slot] = number[slot] + 1, 0, 0.0
+            display.show(len(played), time.monotonic() - began, figures)
+            if (number >= quota).all():
+                break
+        display.show(len(played), time.monotonic() - began, figures, last=True)
+    return sorted(played, key=lambda episode: (episode.number, episode.slot))
+
+
+def _episode(record: list[tuple[Array, Array, float, Array]], played: Played, step: Step) -> Episode:
+    obs, act, rew, after = zip(*record, strict=True)
+    return Episode(
+        obs=np.stack([*obs, after[-1]]),
+        act=np.stack(act).astype(np.float32),
+        rew=np.array(rew, np.float32),
+        end=played.end,
+        trunc=bool(step.trunc[played.slot]),
+        facts={"slot": played.slot, "number": played.number},
+    )

@@ -1,0 +1,150 @@
+"""The run folder: one experiment, all that it made, and how far it is.
+
+    config.json     the experiment, resolved
+    meta.json       versions, machine, commit, command
+    metrics.jsonl   a line for each stage that is done, with its figures
+    replay/ latents/ vision/ memory/ controller/ videos/     what the stages made
+    evaluation.jsonl report.html log.txt LOCK DONE
+
+A stage is done when its line is in metrics.jsonl. One that was cut short is entered again and goes on from what it finds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import torch
+
+from genmodels import storage
+from genmodels.batches import stream
+from genmodels.recipe import commit, machine
+from worldmodels.config import Experiment, from_plain, plain
+
+PACKAGES = ("torch", "numpy", "gymnasium", "cma", "zarr", "stable-baselines3", "envpool", "vizdoom")
+
+
+class Stage(IntEnum):
+    """The stages in order, and the keys of their random streams. New ones go to the end."""
+
+    ROLLOUT = 1
+    VISION = 2
+    ENCODE = 3
+    MEMORY = 4
+    CONTROLLER = 5
+    EVALUATE = 6
+    BASELINES = 7
+    RECORD = 8
+
+
+@dataclass
+class Run:
+    """An experiment and its folder. Made by `create` or `open`."""
+
+    folder: Path
+    experiment: Experiment
+    quiet: bool = False
+    done: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def create(cls, experiment: Experiment, preset: str, runs_dir: str | Path = "runs", *, quiet: bool = False) -> Self:
+        """A new folder under `runs_dir`."""
+        world = experiment.world.name.replace(":", "-").replace("/", "-")
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        name = f"{world}__{preset}__s{experiment.seed}__{moment}-{secrets.token_hex(2)}"
+        folder = Path(runs_dir) / name
+        folder.mkdir(parents=True)
+        storage.write_json(folder / "meta.json", _meta(preset))
+        storage.write_json(folder / "config.json", plain(experiment))
+        return cls(folder, experiment, quiet)
+
+    @classmethod
+    def open(cls, folder: str | Path, *, quiet: bool = False) -> Self:
+        """A folder that is there, to be gone on with or looked at."""
+        folder = Path(folder)
+        if not (folder / "config.json").exists():
+            raise FileNotFoundError(f"{folder}: no run is there (config.json is missing); `python scripts/run.py dodge` makes one")
+        experiment = from_plain(storage.read_json(folder / "config.json"))
+        run = cls(folder, experiment, quiet)
+        with contextlib.suppress(FileNotFoundError):
+            run.done = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        return run
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
+
+    def seed(self, stage: Stage, *key: int) -> int:
+        """The seed of one of the run's random streams, below 2^63."""
+        return stream(self.experiment.seed, int(stage), *key) >> 1
+
+    def is_done(self, stage: Stage, turn: int) -> bool:
+        """Whether a stage of a round is done."""
+        return any(line["stage"] == stage.name.lower() and line["round"] == turn for line in self.done)
+
+    @contextlib.contextmanager
+    def stage(self, stage: Stage, turn: int) -> Iterator[dict[str, float]]:
+        """Enter a stage; figures put into the dictionary are recorded when it is left whole."""
+        began = time.monotonic()
+        figures: dict[str, float] = {}
+        self.say(f"{stage.name.lower()}" + (f", round {turn} of {self.experiment.rounds}" if self.experiment.rounds > 1 else ""))
+        yield figures
+        seconds = round(time.monotonic() - began, 1)
+        line = {"stage": stage.name.lower(), "round": turn, **figures, "seconds": seconds}
+        self.done.append(line)
+        storage.write_bytes(self / "metrics.jsonl", "".join(json.dumps(each) + "\n" for each in self.done).encode())
+        told = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        self.say(f"  {told}  ({seconds:g} s)")
+
+    def say(self, message: str) -> None:
+        """A line for the person, and for log.txt."""
+        if not self.quiet:
+            print(message, flush=True)
+        with open(self / "log.txt", "a") as log:
+            log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {message}\n")
+
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the folder: a second process that would write here is refused."""
+        return storage.lock(self.folder)
+
+
+def versions() -> dict[str, str]:
+    """The version of everything that scores depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def precision() -> Literal["bf16", "fp32"]:
+    """bf16 where the processor multiplies matrices in it; a timing would make two runs differ."""
+    with contextlib.suppress(OSError):
+        if "amx_bf16" in Path("/proc/cpuinfo").read_text():
+            return "bf16"
+    return "fp32"
+
+
+def _meta(preset: str) -> dict[str, Any]:
+    return {
+        "preset": preset,
+        "command": shlex.join(["python", *sys.argv]),
+        "commit": commit(),
+        "machine": machine(),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "versions": versions(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,358 @@
+"""The stages of a run, each from artefacts to an artefact: (run, make_env, round) -> figures to record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+
+from genmodels.dynamics import DynamicsModel
+from genmodels.model import Model, VisionModel
+from genmodels.training import fit
+from genmodels.updates import Optimizer, Update
+from worldmodels import evaluate as scores
+from worldmodels.agent import Agent
+from worldmodels.config import Evolve
+from worldmodels.controller import Controller, Reflex, sight_size
+from worldmodels.dream import DreamVectorEnv, Starts
+from worldmodels.evolution import Evolution, Fitness
+from worldmodels.interfaces import Learner, MakeEnv, Policy
+from worldmodels.latents import Latents, WindowBatches
+from worldmodels.learners import PPO
+from worldmodels.learning import improve
+from worldmodels.policies import Wanderer
+from worldmodels.replay import FrameBatches, Replay
+from worldmodels.rollout import Played, action_size, rollout
+from worldmodels.run import Run, Stage, precision, versions
+from worldmodels.types import Episode
+
+Work = Callable[[Run, MakeEnv, int], Mapping[str, float]]
+
+PER_SLOT = 4  # episodes that each slot plays before the environment is made anew: what is played again after a kill
+MOMENTS = 20_000  # at which dreams may start
+
+
+def world(run: Run, make_env: MakeEnv, seed: int, *, test: bool = False, slots: int = 0) -> VectorEnv:
+    """The run's real environment."""
+    about = run.experiment.world
+    options = {**about.options, **(about.test_options if test else {})}
+    return make_env(about.name, slots or about.slots, seed, workers=run.experiment.workers, **options)
+
+
+def actions(run: Run, make_env: MakeEnv) -> gymnasium.Space[Any]:
+    """The action space of one slot of the real environment."""
+    env = world(run, make_env, 0, slots=1)
+    try:
+        return env.single_action_space
+    finally:
+        env.close()
+
+
+def load(run: Run) -> Agent:
+    """The run's agent as it is."""
+    vision, memory = Model.load(run / "vision"), Model.load(run / "memory")
+    return Agent(vision, memory, Controller.load(run / "controller"), run.experiment.controller.sees)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------------------------------------- 1
+
+
+def collect(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
+    """Play episodes and keep them: by a random policy in the first round, by the agent in later ones."""
+    about = run.experiment.collect
+    wanted = about.episodes if turn == 1 else about.agent_episodes
+    slots = run.experiment.world.slots
+    replay: Replay | None = None
+    returns: list[float] = []
+    for batch, start in enumerate(range(0, wanted, PER_SLOT * slots)):
+        seed = run.seed(Stage.ROLLOUT, turn, batch)
+        env = world(run, make_env, seed)
+        try:
+            size = action_size(env.single_action_space)
+            replay = replay or Replay.create(run / "replay", action_size=size)
+            policy = _explorer(run, env, turn, seed)
+            there = {(one.facts["round"], one.facts["batch"], one.facts["slot"], one.facts["number"]) for one in replay.episodes}
+            keep = partial(_keep, replay, there, {"round": turn, "batch": batch})
+            count = min(PER_SLOT * slots, wanted - start)
+            returns += [one.ret for one in rollout(env, policy, count, keep=keep, quiet=run.quiet)]
+        finally:
+            env.close()
+    assert replay is not None
+    return {"episodes": len(replay), "frames": replay.frames_total, "return": float(np.mean(returns))}
+
+
+def _explorer(run: Run, env: VectorEnv, turn: int, seed: int) -> Policy:
+    about = run.experiment.collect
+    if turn == 1:
+        return Wanderer(env.single_action_space, about.policy, about.span, seed, about.drift)
+    agent = load(run)
+    return Agent(agent.vision, agent.memory, agent.controller, agent.sees, noise=about.agent_noise, seed=seed)
+
+
+def _keep(replay: Replay, there: set[tuple[Any, ...]], facts: dict[str, int], episode: Episode, played: Played) -> None:
+    if (facts["round"], facts["batch"], played.slot, played.number) not in there:
+        replay.append(replace(episode, facts={**episode.facts, **facts}))
+
+
+# ------------------------------------------------------------------------------------------------------------------- 2
+
+
+def train_vision(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
+    """Fit V to all frames so far."""
+    about = run.experiment.vision
+    steps = about.steps + (turn - 1) * about.later_steps
+    with Replay.open(run / "replay") as replay:
+        batches = FrameBatches(replay, about.batch, run.seed(Stage.VISION))
+        model = _seeded(run, Stage.VISION, lambda: about.build((3, *replay.obs_shape[:2])))
+        return _fit(run, model, batches, steps, "vision", Stage.VISION)
+
+
+# ------------------------------------------------------------------------------------------------------------------- 3
+
+
+def encode(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
+    """See every frame once."""
+    vision = Model.load(run / "vision")
+    with Replay.open(run / "replay") as replay:
+        latents = Latents.encode(replay, vision, run / "latents", quiet=run.quiet)
+    return {"frames": latents.frames}
+
+
+# ------------------------------------------------------------------------------------------------------------------- 4
+
+
+def train_memory(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
+    """Fit M to windows of what V saw."""
+    about = run.experiment.memory
+    steps = about.steps + (turn - 1) * about.later_steps
+    latents = Latents.open(run / "latents")
+    recent = run.experiment.collect.agent_episodes if turn > 1 else 0
+    batches = WindowBatches(
+        latents,
+        about.window,
+        about.batch,
+        run.seed(Stage.MEMORY),
+        recent=about.recent if recent else 0.0,
+        recent_episodes=recent,
+    )
+    model = _seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
+    return _fit(run, model, batches, steps, "memory", Stage.MEMORY)
+
+
+# ------------------------------------------------------------------------------------------------------------------- 5
+
+
+def train_controller(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
+    """Teach C in the dream (or, where the experiment says so, in the real environment)."""
+    memory, space = Model.load(run / "memory"), actions(run, make_env)
+    folder = run / "controller"
+    controller = new_controller(run, memory, space)  # type: ignore[arg-type]
+    if turn > 1:
+        controller.load_state_dict(Controller.load(folder).state_dict())
+    about = run.experiment.learner
+    learner = _learner(run, make_env, turn, controller, memory, space)  # type: ignore[arg-type]
+    figures = improve(learner, about.iterations, folder / f"round-{turn}", quiet=run.quiet)
+    controller.save(folder)
+    return figures
+
+
+def new_controller(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any]) -> Controller:
+    """An untrained C for this memory and these actions."""
+    about = run.experiment.controller
+    discrete = isinstance(space, gymnasium.spaces.Discrete)
+    built = _seeded(
+        run, Stage.CONTROLLER, lambda: about.build(sight_size(memory, about.sees), action_size(space), discrete)
+    )
+    return built
+
+
+def dream(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], slots: int, **options: Any) -> DreamVectorEnv:
+    """The run's dream."""
+    about = run.experiment.dream
+    settings = {"temperature": about.temperature, "horizon": about.horizon, "alive": about.alive}
+    sees = run.experiment.controller.sees
+    starts = find_starts(memory, Latents.open(run / "latents"), about.starts == "any", run.seed(Stage.CONTROLLER))
+    return DreamVectorEnv(memory, starts, slots, space, sees=sees, **{**settings, **options})
+
+
+@torch.no_grad()
+def find_starts(memory: DynamicsModel, latents: Latents, anywhere: bool, seed: int, moments: int = MOMENTS) -> Starts:
+    """Moments at which dreams may start: where episodes began, or a random choice of all, with M's state there.
+
+    M is taken through each episode from its first frame: a state made from a few steps only would not know what it should.
+    """
+    if not anywhere:
+        first = [latents.episode(index) for index in range(len(latents))]
+        mean = torch.stack([torch.as_tensor(episode.mean[0]).float() for episode in first])
+        return Starts(mean, torch.stack([torch.as_tensor(episode.log_sd[0]).float() for episode in first]))
+    share = min(1.0, moments / latents.frames)
+    random = np.random.default_rng(seed)
+    found: list[tuple[torch.Tensor, ...]] = []
+    by_length = sorted(range(len(latents)), key=lambda index: (latents.lengths[index], index))
+    for group in range(0, len(by_length), 64):
+        episodes = [latents.episode(index) for index in by_length[group : group + 64]]
+        longest = max(len(episode.act) for episode in episodes)
+        z = torch.from_numpy(np.stack([_pad(episode.mean[:-1], longest) for episode in episodes]))
+        act = torch.from_numpy(np.stack([_pad(episode.act, longest) for episode in episodes]))
+        states = memory.scan(z, act)
+        for row, episode in enumerate(episodes):
+            # the last frame of an episode is no start where the episode ended there
+            chosen = torch.from_numpy(np.flatnonzero(random.random(len(episode.act)) < share))
+            mean, log_sd = (torch.from_numpy(np.asarray(part, np.float32))[chosen] for part in (episode.mean, episode.log_sd))
+            found.append((mean, log_sd, *(part[row, chosen] for part in states)))
+    mean, log_sd, *state = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return Starts(mean, log_sd, type(states)(*state))
+
+
+def _pad(values: NDArray[Any], length: int) -> NDArray[np.float32]:
+    padded = np.zeros((length, values.shape[1]), np.float32)
+    padded[: len(values)] = values
+    return padded
+
+
+def _learner(
+    run: Run, make_env: MakeEnv, turn: int, controller: Controller, memory: DynamicsModel, space: gymnasium.Space[Any]
+) -> Learner:
+    about, seed = run.experiment.learner, run.seed(Stage.CONTROLLER, turn)
+    if isinstance(about, Evolve):
+        real = about.where == "real"
+        fitness = real_fitness(run, make_env, controller) if real else dream_fitness(run, memory, space, controller)
+        return Evolution(
+            controller,
+            fitness,
+            population=about.population,
+            sigma=about.sigma,
+            diagonal=about.diagonal,
+            judge_every=about.judge_every,
+            seed=seed,
+        )
+    return PPO(
+        controller,
+        dream(run, memory, space, about.dreams),
+        length=about.length,
+        epochs=about.epochs,
+        minibatch=about.minibatch,
+        gamma=about.gamma,
+        lr=about.lr,
+        sd=about.sd,
+        sd_last=about.sd_last,
+        iterations=about.iterations,
+        seed=seed,
+    )
+
+
+def dream_fitness(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], controller: Controller) -> Fitness:
+    """Mean returns of candidates in the dream, each on the same luck."""
+    about = run.experiment.learner
+    assert isinstance(about, Evolve)
+    worlds = {count: dream(run, memory, space, count * about.repeats, shared=about.repeats) for count in (about.population, 3)}
+
+    def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
+        env = worlds[len(candidates)]
+        played = rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True)
+        return _by_candidate(played, len(candidates))
+
+    return fitness
+
+
+def real_fitness(run: Run, make_env: MakeEnv, controller: Controller) -> Fitness:
+    """Mean returns of candidates in the real environment, each on the same episodes."""
+    about = run.experiment.learner
+    assert isinstance(about, Evolve)
+    vision, memory = Model.load(run / "vision"), Model.load(run / "memory")
+
+    def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
+        agent = Agent(vision, memory, controller, run.experiment.controller.sees, population=candidates)  # type: ignore[arg-type]
+        env = world(run, make_env, 0, slots=len(candidates) * about.repeats)
+        try:
+            seeds = [(seed >> 33) + repeat for _ in candidates for repeat in range(about.repeats)]
+            return _by_candidate(rollout(env, agent, env.num_envs, seed=seeds, quiet=True), len(candidates))
+        finally:
+            env.close()
+
+    return fitness
+
+
+def _by_candidate(played: list[Played], candidates: int) -> NDArray[np.float64]:
+    returns = np.array([one.ret for one in sorted(played, key=lambda one: one.slot)])
+    return returns.reshape(candidates, -1).mean(axis=1)
+
+
+# ------------------------------------------------------------------------------------------------------------------- 6
+
+
+def evaluate(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
+    """Play held-out episodes with the agent, and with policies that see nothing."""
+    about = run.experiment.evaluation
+    agent = load(run)
+    seed = run.seed(Stage.EVALUATE)
+    contenders: dict[str, Policy] = {"agent": agent}
+    if about.baselines:
+        contenders |= scores.baselines(actions(run, make_env), run.seed(Stage.BASELINES))
+    played: dict[str, list[Played]] = {}
+    for name, policy in contenders.items():
+        env = world(run, make_env, seed, test=True)
+        try:
+            played[name] = rollout(env, policy, about.episodes, quiet=run.quiet)
+        finally:
+            env.close()
+        run.say(f"  {name:<14} {scores.score(played[name])}")
+    dreamt = dream(run, agent.memory, actions(run, make_env), 64)
+    played["dream"] = rollout(dreamt, Reflex(agent.controller), about.episodes, seed=seed, quiet=run.quiet)
+    run.say(f"  {'dream':<14} {scores.score(played['dream'])}")
+    facts = {"world": run.experiment.world.name, "seed": seed, "versions": versions()}
+    scores.write(run / "evaluation.jsonl", played, facts)
+    return _summary({name: scores.score(episodes) for name, episodes in played.items()})
+
+
+def _summary(found: Mapping[str, scores.Score]) -> dict[str, float]:
+    agent = found["agent"]
+    figures = {"agent": agent.mean, "sd": agent.sd, "dream": found["dream"].mean}
+    blind = [score for name, score in found.items() if name not in ("agent", "dream")]
+    if blind:
+        best = max(blind, key=lambda score: score.mean)
+        figures |= {"best_baseline": best.mean, "standard_errors": scores.standard_errors_between(agent, best)}
+    return figures
+
+
+# ------------------------------------------------------------------------------------------------------------- shared
+
+
+def _seeded(run: Run, stage: Stage, build: Callable[[], Any]) -> Any:
+    """What `build` makes, initialised by the run's seed for the stage."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(run.seed(stage))
+        return build()
+
+
+def _fit(run: Run, model: VisionModel | DynamicsModel, batches: Any, steps: int, name: str, stage: Stage) -> dict[str, float]:
+    """Train V or M to a number of steps in all, and save it."""
+    updates = model.updates()
+    if run.experiment.rounds > 1:
+        updates = [_steady(update) for update in updates]
+    done = fit(
+        model,
+        updates,
+        batches,
+        steps=steps,
+        folder=run / name,
+        device=run.experiment.device,
+        precision=precision(),
+        seed=run.seed(stage),
+        quiet=run.quiet,
+    )
+    model.save(run / name)
+    return {"steps": done.steps, **done.figures}
+
+
+def _steady(update: Update) -> Update:
+    """The same objective at a constant rate: more rounds will come, and nothing must be settled before the last."""
+    optimizer = Optimizer(lr=update.optimizer.lr, betas=update.optimizer.betas, warmup=100)
+    return replace(update, optimizer=optimizer, ema=update.ema or 0.998)
