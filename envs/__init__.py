@@ -24,11 +24,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from envs.carracing import CarRacing
 from envs.dodge import Dodge
 from envs.slots import Slots
 from envs.worlds import FRAME, Frames, Worlds
 
-TABLE: dict[str, Callable[..., Worlds]] = {"dodge": Dodge}
+TABLE: dict[str, Callable[..., Worlds]] = {"dodge": Dodge, "carracing": CarRacing}
 
 
 def make(name: str, num_envs: int, seed: int, *, workers: int = 0, **options: Any) -> Slots:
@@ -69,5 +70,5 @@ def builder(name: str) -> tuple[Callable[..., Worlds], list[str]]:
     return build, [option for option in inspect.signature(build).parameters if option not in ("frames", "name")]
 
 
-for _id, _name in (("Dodge", "dodge"),):
+for _id, _name in (("Dodge", "dodge"), ("CarRacing", "carracing")):
     gymnasium.register(f"WorldModels/{_id}-v0", entry_point="envs.single:Single", kwargs={"name": _name})
