@@ -2,9 +2,13 @@
 
 | file | what |
 |---|---|
+| `autoencoder.py` | what follows from an encoder and a decoder |
 | `vae.py` | the variational autoencoder |
+| `paper_vae.py` | the one of World Models, layer by layer |
 """
 
+from genmodels.autoencoders.autoencoder import Autoencoder
+from genmodels.autoencoders.paper_vae import PaperVAE
 from genmodels.autoencoders.vae import VAE
 
-__all__ = ["VAE"]
+__all__ = ["VAE", "Autoencoder", "PaperVAE"]

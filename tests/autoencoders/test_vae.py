@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genmodels.autoencoders import VAE, vae
+from genmodels.autoencoders import VAE, autoencoder, vae
 from genmodels.distributions import DiagonalGaussian
 from genmodels.training import Optimizer, Shuffled, fit
 
@@ -263,7 +263,7 @@ def test_samples_are_decoded_draws_from_the_prior(monkeypatch: pytest.MonkeyPatc
     expected = model.likelihood(z).mean.clamp(0, 1)
     torch.testing.assert_close(model.sample(50, generator=seeded()), expected)
     torch.testing.assert_close(model.sample(50, temperature=0.25, generator=seeded()), model.decode(z / 2))
-    monkeypatch.setattr(vae, "DECODED_AT_ONCE", 7)
+    monkeypatch.setattr(autoencoder, "DECODED_AT_ONCE", 7)
     torch.testing.assert_close(model.sample(50, generator=seeded()), expected)
 
 
@@ -313,3 +313,43 @@ def test_the_noise_is_learned_as_the_deviation() -> None:
     assert model.log_sd is not None
     assert 0.1 < model.log_sd.exp().item() < 0.15
     assert (model.reconstruct(bars()) - bars()).square().mean().sqrt() < 0.1
+
+
+# ------------------------------------------------------------------------------------------------- fixed and heavy pixels
+
+
+def test_a_fixed_deviation_is_not_learned() -> None:
+    model, learned = small(sd=0.2), small()
+    assert model.num_parameters == learned.num_parameters - 1
+    with torch.no_grad():
+        assert model.likelihood(torch.zeros(1, 2)).log_prob(model.decoder(torch.zeros(1, 2))).item() == pytest.approx(
+            -16 * (math.log(0.2) + 0.5 * math.log(2 * math.pi)), rel=1e-5
+        )
+    assert "spread" not in model.state_dict()
+
+
+def test_an_error_in_a_heavy_row_counts_so_many_times() -> None:
+    plain, heavy = silenced(sd=1.0), silenced(sd=1.0, heavy_rows=(2, 4), row_weight=9.0)
+    z, blank = torch.zeros(1, 2), torch.zeros(1, 1, 4, 4)
+    for row, weight in ((1, 1.0), (2, 9.0), (3, 9.0)):
+        x = blank.clone()
+        x[0, 0, row, 0] = 0.5
+        lost = [m.likelihood(z).log_prob(blank) - m.likelihood(z).log_prob(x) for m in (plain, heavy)]
+        assert lost[1].item() == pytest.approx(weight * lost[0].item(), rel=1e-4)
+        assert lost[0].item() == pytest.approx(0.125, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sd": 0.0}, "sd and row_weight are above 0"),
+        ({"row_weight": -1.0}, "sd and row_weight are above 0"),
+        ({"heavy_rows": (3, 5)}, r"heavy_rows is \(from, to\) within 4 rows, not \(3, 5\)"),
+        ({"heavy_rows": (1,)}, "heavy_rows"),
+        ({"likelihood": "bernoulli", "sd": 0.1}, "bits have no deviation"),
+        ({"likelihood": "bernoulli", "row_weight": 2.0}, "bits have no deviation"),
+    ],
+)
+def test_deviations_that_make_no_sense_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        VAE(shape=(1, 4, 4), **arguments)

@@ -21,8 +21,9 @@ from torch import Tensor
 
 import genmodels
 from genmodels import storage
-from genmodels.autoencoders import VAE
+from genmodels.autoencoders import VAE, PaperVAE
 from genmodels.distributions import Distribution
+from genmodels.dynamics import MDNRNN, Window, Windows
 from genmodels.gans import WGANGP
 from genmodels.model import Autoencodes, Density, Interpolates, LogProb, Model, NotSupported, Samples, load
 from genmodels.training import fit
@@ -37,7 +38,7 @@ class Example:
     Arguments:
         model, arguments: what is built.
         parameters: how many it has, counted by hand.
-        data: n examples, always the same first ones.
+        data: n examples, always the same first ones; of a dynamics model, n stretches of episodes.
         abilities: the protocols that it honours.
         kind: of its log-probabilities, where it is a `Density`.
         enlarged: arguments that make each example of the data four times as large.
@@ -48,7 +49,7 @@ class Example:
     model: type[Model]
     arguments: dict[str, Any]
     parameters: int
-    data: Callable[[int], Tensor]
+    data: Callable[[int], Any]
     abilities: set[Any]
     kind: str = ""
     enlarged: dict[str, Any] = field(default_factory=dict)
@@ -78,12 +79,28 @@ def uniform(*shape: int) -> Callable[[int], Tensor]:
     return lambda n: torch.stack([torch.rand(shape, generator=seeded(i)) for i in range(n)])
 
 
+def stretches(n: int) -> Window:
+    """Three steps of two latents and one action; the last step is padding in every other one."""
+    rows = [torch.rand(22, generator=seeded(i)) for i in range(n)]
+    mean, log_sd, act, rew = zip(*(row.split([8, 8, 3, 3]) for row in rows), strict=True)
+    mask = torch.ones(n, 3)
+    mask[1::2, 2] = 0.0
+    end = torch.zeros(n, 3)
+    end[1::2, 1] = 1.0
+    of_z = [torch.stack(x).view(n, 4, 2) for x in (mean, log_sd)]
+    return Window(of_z[0], of_z[1] - 3.0, torch.stack(act).view(n, 3, 1), torch.stack(rew), end, mask)
+
+
 def linear(inputs: int, outputs: int) -> int:
     return inputs * outputs + outputs
 
 
 def conv(inputs: int, outputs: int) -> int:
     return 9 * inputs * outputs + outputs
+
+
+def lstm(inputs: int, units: int) -> int:
+    return 4 * units * (inputs + units + 2)
 
 
 AUTOENCODER = {Samples, Density, Autoencodes, Interpolates}
@@ -110,6 +127,40 @@ EXAMPLES = [
         AUTOENCODER,
         kind="bound",
         enlarged={"shape": (3, 32, 32)},
+    ),
+    Example(
+        "vae with a heavy row and without blocks",
+        VAE,
+        {"shape": (1, 8, 8), "latent": 3, "width": 4, "blocks": 0, "sd": 1.0, "heavy_rows": (6, 8), "row_weight": 2.0},
+        conv(4, 4) + linear(64, 6) + linear(3, 64) + conv(4, 4),
+        uniform(1, 8, 8),
+        AUTOENCODER,
+        kind="bound",
+        enlarged={"shape": (1, 16, 16), "heavy_rows": (12, 16)},
+    ),
+    Example(
+        "the paper's vae",
+        PaperVAE,
+        {"latent": 32},
+        4_348_547,  # as the paper counts them
+        uniform(3, 64, 64),
+        AUTOENCODER - {Density},
+    ),
+    Example(
+        "mdn-rnn",
+        MDNRNN,
+        {"latent": 2, "actions": 1, "hidden": 8, "mixtures": 3, "reward": True, "end": True, "residual": True},
+        lstm(3, 8) + linear(8, 18) + 2 * (linear(10, 128) + linear(128, 1)),
+        stretches,
+        set(),
+    ),
+    Example(
+        "mdn-rnn as for TakeCover",
+        MDNRNN,
+        {"latent": 2, "actions": 1, "hidden": 8, "mixtures": 3, "restart": True},
+        lstm(4, 8) + linear(8, 18) + linear(8, 1),
+        stretches,
+        set(),
     ),
     Example(
         "wgan-gp of images",
@@ -159,11 +210,12 @@ def having(*abilities: type) -> list[Example]:
 
 
 every_model = over(EXAMPLES)
-every_image_model = over([example for example in EXAMPLES if example.data(1).ndim == 4])
+every_image_model = over([e for e in EXAMPLES if isinstance(e.data(1), Tensor) and e.data(1).ndim == 4])
 
 
-def train(model: Model, data: Tensor, seed: int = 0, steps: int = 6) -> dict[str, float]:
-    fitted = model.fit(data, steps=steps, batch_size=8, precision="fp32", device="cpu", seed=seed, held_out=0.0)
+def train(model: Model, data: Any, seed: int = 0, steps: int = 6) -> dict[str, float]:
+    examples = Windows(data) if isinstance(data, Window) else data
+    fitted = model.fit(examples, steps=steps, batch_size=8, precision="fp32", device="cpu", seed=seed, held_out=0.0)
     assert fitted.steps == steps
     return fitted.figures
 
@@ -326,12 +378,16 @@ def test_bytes_are_images_scaled_to_one(example: Example) -> None:
 def test_examples_of_another_shape_are_refused(example: Example) -> None:
     model = example.build()
     right = example.data(8)
-    wrong = torch.cat([right, right], dim=-1)
+    if isinstance(right, Window):
+        wrong: Any = right._replace(mean=right.mean.repeat(1, 1, 2), log_sd=right.log_sd.repeat(1, 1, 2))
+        shapes = [tuple(window.mean.shape[2:]) for window in (right, wrong)]
+    else:
+        wrong = torch.cat([right, right], dim=-1)
+        shapes = [tuple(images.shape[1:]) for images in (right, wrong)]
     for call in (train, *(CALLS[name] for name in TAKES_EXAMPLES if hasattr(model, name))):
         with pytest.raises(ValueError, match="shape") as refused:
             call(model, wrong)
-        assert str(tuple(right.shape[1:])) in str(refused.value)
-        assert str(tuple(wrong.shape[1:])) in str(refused.value)
+        assert all(str(shape) in str(refused.value) for shape in shapes)
 
 
 # -------------------------------------------------------------------------------------------------------- save and load

@@ -1,0 +1,64 @@
+"""What follows from an encoder, a decoder and a standard normal prior: samples, reconstructions, interpolations."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from genmodels.batches import normal, to_device
+from genmodels.distributions import DiagonalGaussian
+from genmodels.model import Model
+from genmodels.sampling import slerp
+
+DECODED_AT_ONCE = 512  # what fits a cache is decoded faster than more at once
+
+
+class Autoencoder(Model, ABC):
+    """An autoencoder of images whose latents are Gaussian.
+
+    Arguments:
+        shape: of an image, (channels, height, width).
+        latent: the dimensions of z.
+    """
+
+    def __init__(self, shape: Sequence[int], latent: int) -> None:
+        super().__init__()
+        self.shape, self.latent_size = tuple(shape), latent
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> DiagonalGaussian:
+        """q(z | x): images, bytes or floats in [0, 1], to a Gaussian over (B, latent)."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """The mean image of each latent, in [0, 1]: (B, latent) -> (B, *shape)."""
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Each image as its mean latent is decoded."""
+        return self.decode(self.encode(x).mean)
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, *, cond: Tensor | None = None, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """n images, (n, *shape) in [0, 1]: the mean of p(x | z) for z from the prior at a temperature."""
+        if cond is not None:
+            raise ValueError(f"this {type(self).__name__} is not conditional: leave cond out")
+        z = math.sqrt(temperature) * normal((n, self.latent_size), self.device, generator)
+        return torch.cat([self.decode(part) for part in z.split(DECODED_AT_ONCE)])
+
+    @torch.no_grad()
+    def interpolate(self, a: Tensor, b: Tensor, n: int) -> Tensor:
+        """n images on the arc between the latents of each a and b: (B, n, *shape)."""
+        path = slerp(self.encode(a).mean, self.encode(b).mean, n)
+        return self.decode(path.flatten(0, 1)).unflatten(0, (-1, n))
+
+    def _images(self, x: Tensor) -> Tensor:
+        if tuple(x.shape[1:]) != self.shape:
+            name = type(self).__name__
+            raise ValueError(f"this {name} was built for images of shape {self.shape}, these are {tuple(x.shape[1:])}")
+        return to_device(x, self.device)
