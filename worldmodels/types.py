@@ -83,6 +83,36 @@ class Episode:
         return float(self.rew.sum(dtype=np.float64))
 
 
+@dataclass(frozen=True)
+class Entry:
+    """An episode's line in the table of a replay: all but its arrays.
+
+    Arguments:
+        index: its number, from 0.
+        start: the row of its first frame in the arrays on disk.
+        length: T.
+        ret: the sum of its rewards.
+        end: whether its last transition is terminal.
+        trunc: whether it was cut short of its end.
+        facts: where it comes from.
+        seal: the checksum of this line, by which others refer to it.
+    """
+
+    index: int
+    start: int
+    length: int
+    ret: float
+    end: bool
+    trunc: bool
+    facts: dict[str, Fact]
+    seal: str
+
+    @property
+    def frames(self) -> int:
+        """T + 1."""
+        return self.length + 1
+
+
 def _require(array: object, name: str, dtype: type, axes: int, shape: str) -> None:
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != axes:
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
