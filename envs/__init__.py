@@ -19,6 +19,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -26,10 +27,12 @@ import numpy as np
 
 from envs.carracing import CarRacing
 from envs.dodge import Dodge
+from envs.images import Images
 from envs.slots import Slots
+from envs.takecover import TakeCover
 from envs.worlds import FRAME, Frames, Worlds
 
-TABLE: dict[str, Callable[..., Worlds]] = {"dodge": Dodge, "carracing": CarRacing}
+TABLE: dict[str, Callable[..., Worlds]] = {"dodge": Dodge, "carracing": CarRacing, "takecover": TakeCover}
 
 
 def make(name: str, num_envs: int, seed: int, *, workers: int = 0, **options: Any) -> Slots:
@@ -62,13 +65,17 @@ def simulator(name: str, frames: Frames, **options: Any) -> Worlds:
 
 def builder(name: str) -> tuple[Callable[..., Worlds], list[str]]:
     """The simulator of a name, and the names of its options."""
-    if name not in TABLE:
+    build: Callable[..., Worlds]
+    if name.startswith("gym:"):
+        build = partial(Images, id=name.removeprefix("gym:"))
+    elif name in TABLE:
+        build = TABLE[name]
+    else:
         near = difflib.get_close_matches(name.lower(), TABLE, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(TABLE)}"
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join([*TABLE, 'gym:ID'])}"
         raise ValueError(f"no environment is called {name!r}; {hint}")
-    build = TABLE[name]
-    return build, [option for option in inspect.signature(build).parameters if option not in ("frames", "name")]
+    return build, [option for option in inspect.signature(build).parameters if option not in ("frames", "id")]
 
 
-for _id, _name in (("Dodge", "dodge"), ("CarRacing", "carracing")):
+for _id, _name in (("Dodge", "dodge"), ("CarRacing", "carracing"), ("TakeCover", "takecover")):
     gymnasium.register(f"WorldModels/{_id}-v0", entry_point="envs.single:Single", kwargs={"name": _name})

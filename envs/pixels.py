@@ -2,12 +2,13 @@
 
     out = R x C^T        R, C: rows of weights that sum to one
 
-Both matrices depend on the sizes alone; they are made once.
+Both matrices repeat along the diagonal: of a side of 400 pixels, each 25 become 4. One such block is all that is multiplied.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,27 +25,22 @@ def shrink(images: NDArray[np.uint8]) -> Frames:
     array([50], dtype=uint8)
     """
     *batch, height, width, colours = images.shape
-    rows, columns = _areas(height), _areas_by_colour(width, colours)
-    lines = rows @ images.reshape(-1, height, width * colours).astype(np.float32)
-    means = lines.reshape(-1, width * colours) @ columns
+    rows, columns = _areas(height), np.kron(_areas(width).T, np.eye(colours, dtype=np.float32))
+    lines = rows @ images.reshape(-1, rows.shape[1], width * colours).astype(np.float32)
+    means = lines.reshape(-1, columns.shape[0]) @ columns
     return np.rint(means).astype(np.uint8).reshape(*batch, SIDE, SIDE, colours)
 
 
 @cache
 def _areas(size: int) -> NDArray[np.float32]:
-    """The share of each old pixel in each new one, (64, size).
+    """The share of each old pixel in each new one, for the smallest whole block of a side of this size.
 
-    >>> _areas(96)[:2, :3]
+    >>> _areas(96)
     array([[0.6666667 , 0.33333334, 0.        ],
            [0.        , 0.33333334, 0.6666667 ]], dtype=float32)
     """
-    edge = np.arange(SIDE + 1) * (size / SIDE)
-    pixel = np.arange(size)
+    blocks = gcd(size, SIDE)
+    edge = np.arange(SIDE // blocks + 1) * (size / SIDE)
+    pixel = np.arange(size // blocks)
     overlap = np.minimum(edge[1:, None], pixel + 1) - np.maximum(edge[:-1, None], pixel)
     return (np.maximum(overlap, 0.0) * (SIDE / size)).astype(np.float32)
-
-
-@cache
-def _areas_by_colour(size: int, colours: int) -> NDArray[np.float32]:
-    """The same for pixels whose colours lie side by side, to multiply from the right: (size * colours, 64 * colours)."""
-    return np.kron(_areas(size).T, np.eye(colours, dtype=np.float32))
