@@ -48,6 +48,7 @@ class VAE(Autoencoder):
             latents are simpler (Higgins et al. 2017).
         free_bits: nats of KL that each latent dimension may use without paying, so that none collapses (Kingma et al. 2016).
         blocks: residual blocks at each level; with none an image is learned from about twice as fast.
+        patch: the side of the squares that the first layer takes and the last one makes; 4 is faster where nothing is small.
         sd: the standard deviation of a pixel, where it is fixed and not learned; Gaussian only.
         heavy_rows, row_weight: rows (from, to) of which a squared error counts so many times, as the deviation there is smaller
             by the root of that; for a small part of an image that says much, such as a bar of instruments. Gaussian only.
@@ -64,6 +65,7 @@ class VAE(Autoencoder):
         beta: float = 1.0,
         free_bits: float = 0.0,
         blocks: int = 1,
+        patch: int = 2,
         sd: float | None = None,
         heavy_rows: Sequence[int] = (0, 0),
         row_weight: float = 1.0,
@@ -74,8 +76,8 @@ class VAE(Autoencoder):
         if likelihood == "bernoulli" and (sd is not None or row_weight != 1.0):
             raise ValueError("bits have no deviation: leave out sd and row_weight, or take likelihood='gaussian'")
         self.beta, self.free_bits = beta, free_bits
-        self.encoder = ConvEncoder(shape, 2 * latent, width, blocks)
-        self.decoder = ConvDecoder(latent, shape, width, blocks)
+        self.encoder = ConvEncoder(shape, 2 * latent, width, blocks, patch=patch)
+        self.decoder = ConvDecoder(latent, shape, width, blocks, patch=patch)
         self.log_sd = nn.Parameter(torch.tensor(-1.0)) if likelihood == "gaussian" and sd is None else None
         spread = None if likelihood == "bernoulli" else _log_spread(shape[1], 1.0 if sd is None else sd, heavy_rows, row_weight)
         self.register_buffer("spread", spread, persistent=False)

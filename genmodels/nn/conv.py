@@ -35,18 +35,28 @@ class ResidualBlock(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """An image (B, *shape) to a vector (B, features); channels double at each halving, from `width`."""
+    """An image (B, *shape) to a vector (B, features); channels double at each halving, from `width`.
+
+    With `patch=4` the first step takes squares of 4x4 pixels, which is as good as two halvings where nothing is small.
+    """
 
     def __init__(
-        self, shape: Sequence[int], features: int, width: int, blocks: int = 1, activation: Activation = nn.SiLU
+        self,
+        shape: Sequence[int],
+        features: int,
+        width: int,
+        blocks: int = 1,
+        activation: Activation = nn.SiLU,
+        patch: int = 2,
     ) -> None:
         super().__init__()
-        height, breadth, halvings = _halvings(shape)
+        height, breadth, halvings = _halvings(shape, patch)
         channels = shape[0]
         layers: list[nn.Module] = []
         for level in range(halvings):
             before, after = channels if level == 0 else width << (level - 1), width << level
-            layers += [nn.PixelUnshuffle(2), nn.Conv2d(4 * before, after, 3, padding=1)]
+            side = patch if level == 0 else 2
+            layers += [nn.PixelUnshuffle(side), nn.Conv2d(side**2 * before, after, 3, padding=1)]
             layers += [*(ResidualBlock(after, activation) for _ in range(blocks)), activation()]
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.head = nn.Linear((width << (halvings - 1)) * height * breadth, features)
@@ -59,37 +69,46 @@ class ConvDecoder(nn.Module):
     """A vector (B, features) to an image (B, *shape); channels halve at each doubling, down to `width`."""
 
     def __init__(
-        self, features: int, shape: Sequence[int], width: int, blocks: int = 1, activation: Activation = nn.SiLU
+        self,
+        features: int,
+        shape: Sequence[int],
+        width: int,
+        blocks: int = 1,
+        activation: Activation = nn.SiLU,
+        patch: int = 2,
     ) -> None:
         super().__init__()
-        height, breadth, halvings = _halvings(shape)
+        height, breadth, halvings = _halvings(shape, patch)
         channels = shape[0]
         widest = width << (halvings - 1)
         layers: list[nn.Module] = [nn.Linear(features, widest * height * breadth), nn.Unflatten(1, (widest, height, breadth))]
         for level in reversed(range(halvings)):
             before, after = width << level, channels if level == 0 else width << (level - 1)
             layers += [*(ResidualBlock(before, activation) for _ in range(blocks)), activation()]
-            layers += [nn.Conv2d(before, 4 * after, 3, padding=1), nn.PixelShuffle(2)]
+            side = patch if level == 0 else 2
+            layers += [nn.Conv2d(before, side**2 * after, 3, padding=1), nn.PixelShuffle(side)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z)
 
 
-def _halvings(shape: Sequence[int]) -> tuple[int, int, int]:
-    """The sides that are left, and how often they were halved.
+def _halvings(shape: Sequence[int], patch: int = 2) -> tuple[int, int, int]:
+    """The sides that are left, and how often they were halved; the first time they are divided by `patch`.
 
-    >>> _halvings((1, 28, 28)), _halvings((3, 64, 64))
-    ((7, 7, 2), (4, 4, 4))
+    >>> _halvings((1, 28, 28)), _halvings((3, 64, 64)), _halvings((3, 64, 64), patch=4)
+    ((7, 7, 2), (4, 4, 4), (4, 4, 3))
     """
     if len(shape) != 3:
         raise ValueError(f"an image has the shape (channels, height, width), not {tuple(shape)}")
     _, height, breadth = shape
     times = 0
     while min(height, breadth) > SMALLEST or times == 0:
-        if height % 2 or breadth % 2:
+        side = patch if times == 0 else 2
+        if height % side or breadth % side:
             raise ValueError(
                 f"sides of {tuple(shape[1:])} pixels cannot be halved until one has at most {SMALLEST}; 28, 32, 64 or 96 can"
+                + (f" (the first time they are divided by {patch})" if patch != 2 else "")
             )
-        height, breadth, times = height // 2, breadth // 2, times + 1
+        height, breadth, times = height // side, breadth // side, times + 1
     return height, breadth, times
