@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -30,12 +30,13 @@ from envs.dodge import Dodge
 from envs.images import Images
 from envs.slots import Slots
 from envs.takecover import TakeCover
+from envs.workers import Workers
 from envs.worlds import FRAME, Frames, Worlds
 
 TABLE: dict[str, Callable[..., Worlds]] = {"dodge": Dodge, "carracing": CarRacing, "takecover": TakeCover}
 
 
-def make(name: str, num_envs: int, seed: int, *, workers: int = 0, **options: Any) -> Slots:
+def make(name: str, num_envs: int, seed: int, *, workers: int = 0, timeout: float = 60.0, **options: Any) -> Slots:
     """A vector environment of `num_envs` slots.
 
     Arguments:
@@ -43,6 +44,7 @@ def make(name: str, num_envs: int, seed: int, *, workers: int = 0, **options: An
         num_envs: slots that are stepped together.
         seed: the root of every episode's seed; it decides what slot i meets in its episode k, whatever the other arguments.
         workers: processes to share the slots; 0 simulates here.
+        timeout: seconds after which a worker that has not answered is replaced.
         options: of that environment.
     """
     if num_envs < 1:
@@ -50,21 +52,21 @@ def make(name: str, num_envs: int, seed: int, *, workers: int = 0, **options: An
     if workers < 0:
         raise ValueError(f"workers: a number of processes, or 0 for none, not {workers}")
     frames = np.zeros((num_envs, *FRAME), np.uint8)
-    return Slots(simulator(name, frames, **options), seed)
+    if workers == 0:
+        return Slots(simulator(name, frames, **options), seed)
+    builder(name, options)
+    if options.get("backend") == "envpool":
+        raise ValueError('workers: backend="envpool" has threads of its own; leave workers out and set threads')
+    return Slots(Workers(frames, name, options, workers, timeout), seed)
 
 
 def simulator(name: str, frames: Frames, **options: Any) -> Worlds:
     """The simulator of that name, which draws into these frames: what `make` wraps."""
-    build, known = builder(name)
-    for option in options:
-        if option not in known:
-            has = f"its options are {', '.join(known)}" if known else "it has no options"
-            raise TypeError(f"{name} has no option {option!r}: {has}")
-    return build(frames, **options)
+    return builder(name, options)(frames, **options)
 
 
-def builder(name: str) -> tuple[Callable[..., Worlds], list[str]]:
-    """The simulator of a name, and the names of its options."""
+def builder(name: str, options: Mapping[str, Any]) -> Callable[..., Worlds]:
+    """What builds the simulator of a name; an error if it does not know one of these options."""
     build: Callable[..., Worlds]
     if name.startswith("gym:"):
         build = partial(Images, id=name.removeprefix("gym:"))
@@ -74,7 +76,12 @@ def builder(name: str) -> tuple[Callable[..., Worlds], list[str]]:
         near = difflib.get_close_matches(name.lower(), TABLE, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join([*TABLE, 'gym:ID'])}"
         raise ValueError(f"no environment is called {name!r}; {hint}")
-    return build, [option for option in inspect.signature(build).parameters if option not in ("frames", "id")]
+    known = [option for option in inspect.signature(build).parameters if option not in ("frames", "id")]
+    for option in options:
+        if option not in known:
+            has = f"its options are {', '.join(known)}" if known else "it has no options"
+            raise TypeError(f"{name} has no option {option!r}: {has}")
+    return build
 
 
 for _id, _name in (("Dodge", "dodge"), ("CarRacing", "carracing"), ("TakeCover", "takecover")):
