@@ -1,9 +1,9 @@
 """Train an agent inside its own dream: the whole chain, from first frames to a score in the real environment.
 
-    python scripts/run.py dodge                             about a minute
-    python scripts/run.py carracing --seed 3                about an hour
-    python scripts/run.py dodge --memory.hidden 256         any setting of a preset can be changed
-    python scripts/run.py --resume runs/FOLDER              go on with a run that was stopped or killed
+python scripts/run.py dodge                             about a minute
+python scripts/run.py carracing --seed 3                about an hour
+python scripts/run.py dodge --memory.hidden 256         any setting of a preset can be changed
+python scripts/run.py --resume runs/FOLDER              go on with a run that was stopped or killed
 """
 
 from dataclasses import dataclass

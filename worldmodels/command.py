@@ -126,4 +126,3 @@ def _not_found(what: str, presets: bool) -> str:
         return f"there is no preset {what!r}; did you mean {near[0]}?"
     known = f"; presets are {', '.join(PRESETS)}" if presets else ""
     return f"{what}: no run is there (a run folder holds config.json){known}"
-

@@ -1,7 +1,7 @@
 """What an experiment is, as plain data: every choice, its default, and in its docstring what `--help` says of it.
 
-Free of torch, so that `--help` is instant. `build` imports late and takes what only the run knows: the shape of frames, the number
-of actions.
+Free of torch, so that `--help` is instant. `build` imports late and takes what only the run knows: the shape of frames, the
+number of actions.
 """
 
 from __future__ import annotations
@@ -54,8 +54,12 @@ class VAEConfig:
 
     latent: int = 32
     """dimensions of z"""
-    width: int = 16
+    width: int = 32
     """channels at the finest level"""
+    patch: int = 4
+    """side of the squares that the first layer takes"""
+    blocks: int = 0
+    """residual blocks at each level"""
     beta: float = 1.0
     """weight of the KL term: below 1, V keeps more"""
     free_bits: float = 0.0
@@ -64,14 +68,33 @@ class VAEConfig:
     """training steps of the first round"""
     later_steps: int = 500
     """training steps of each later round; 0 freezes V after the first"""
-    batch: int = 128
+    batch: int = 64
     """frames in a batch"""
+    sd: float = 0.0
+    """standard deviation of a pixel; 0 learns it"""
+    heavy_rows: tuple[int, int] = (0, 0)
+    """rows (from, to) whose errors count `row_weight` times"""
+    row_weight: float = 1.0
+    """how many times"""
+    lr: float = 2e-3
+    """learning rate"""
 
     def build(self, shape: tuple[int, int, int]) -> VisionModel:
         """The untrained model for frames of a shape, channels first."""
         from genmodels.autoencoders import VAE
 
-        return VAE(shape=shape, latent=self.latent, width=self.width, beta=self.beta, free_bits=self.free_bits)
+        return VAE(
+            shape,
+            self.latent,
+            self.width,
+            beta=self.beta,
+            free_bits=self.free_bits,
+            blocks=self.blocks,
+            patch=self.patch,
+            sd=self.sd or None,
+            heavy_rows=self.heavy_rows,
+            row_weight=self.row_weight,
+        )
 
 
 @dataclass(frozen=True)
@@ -86,6 +109,8 @@ class PaperVAEConfig:
     """training steps of each later round"""
     batch: int = 100
     """frames in a batch"""
+    lr: float = 1e-4
+    """learning rate"""
 
     def build(self, shape: tuple[int, int, int]) -> VisionModel:
         """The untrained model for frames of a shape, channels first."""
@@ -122,6 +147,8 @@ class MDNRNNConfig:
     """training steps of each later round"""
     batch: int = 64
     """windows in a batch"""
+    lr: float = 1e-3
+    """learning rate"""
     recent: float = 0.5
     """share of a batch from the last round's episodes, in later rounds"""
 

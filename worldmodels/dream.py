@@ -2,15 +2,14 @@
 
     obs = [z, h]        act        z', rew, end ~ M(z, act, h)        h' = M's state
 
-It is a Gymnasium vector environment like any other, so the same `rollout` drives it and the same controller acts in it. V is not
-needed, but for `render`.
+It is a Gymnasium vector environment like any other, so the same `rollout` drives it and the same controller acts in it. V is
+needed for `render` only.
 
-Noise is a function of (seed, slot, episode, step): a dream does not depend on how many others are dreamt beside it. Seeds are
-those of the environment, `reset(seed=)`. With `shared=r` slots i and i + r, i + 2 r, ... dream with the same noise from the same
-start, so that candidates are compared on equal luck.
+Noise is a function of (seed, slot, episode, step): a dream does not depend on how many others are dreamt beside it. With
+`shared=r` slots i, i + r, i + 2 r, ... have the same noise and the same start, so that candidates are compared on equal luck.
 
-The temperature tau is that of Ha and Schmidhuber: mixture logits are divided by it, standard deviations multiplied by its root. Above
-one the dream is less predictable, and its flaws are harder to exploit.
+The temperature tau is that of Ha and Schmidhuber: mixture logits are divided by it, standard deviations multiplied by its
+root. Above one the dream is less predictable, and its flaws are harder to exploit.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from genmodels.sampling import noise
 from worldmodels.controller import Sight, sight, sight_size
 from worldmodels.interfaces import Array
 
+FAR = 1e6  # no latent is ever there; checkers of environments dislike infinity
 EPISODE_STRIDE = 1 << 32  # the noise row of a slot's k-th episode: slot + k * stride
 
 
@@ -89,7 +89,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         self.memory, self.starts, self.num_envs, self.sees = memory, starts, num_envs, sees
         self.temperature, self.horizon, self.alive, self.vision = temperature, horizon, alive, vision
         size = sight_size(memory, sees)
-        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.single_observation_space = gymnasium.spaces.Box(-FAR, FAR, (size,), np.float32)
         self.single_action_space = action_space
         self.observation_space = gymnasium.vector.utils.batch_space(self.single_observation_space, num_envs)
         self.action_space = gymnasium.vector.utils.batch_space(action_space, num_envs)
@@ -99,9 +99,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         self._z, self._state = torch.zeros(num_envs, memory.latent_size), memory.initial(num_envs)
 
     @torch.no_grad()
-    def reset(  # type: ignore[override]  # Gymnasium's base takes a list of seeds too; a dream's slots share one
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Begin anew in every slot. Without a seed, each goes on to its next episode."""
         if seed is not None:
             self._seed, self._episode = seed, torch.zeros_like(self._episode)
@@ -130,8 +128,8 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         return obs, rew.numpy(), end.numpy(), trunc.numpy(), info
 
     @torch.no_grad()
-    def render(self) -> NDArray[np.uint8]:
-        """What the dreams look like, (N, H, W, 3)."""
+    def render(self) -> Any:
+        """What the dreams look like, bytes (N, H, W, 3)."""
         if self.vision is None:
             raise ValueError("a dream can only be seen through V: give vision= to DreamVectorEnv")
         frames = self.vision.decode(self._z).clamp(0.0, 1.0)

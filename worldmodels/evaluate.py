@@ -1,6 +1,6 @@
 """What an agent is worth: whole episodes in the real environment, on seeds that no stage has used.
 
-The fitness it was trained on is never a score: it is the largest of many noisy numbers, and in a dream it is not even of this world.
+The fitness it was trained on is never a score: it is the largest of many noisy numbers, and in a dream not even of this world.
 """
 
 from __future__ import annotations
@@ -89,7 +89,15 @@ def _grid(size: int) -> list[NDArray[np.float32]]:
 def write(path: str | Path, played: Mapping[str, Sequence[Played]], facts: Mapping[str, Any]) -> None:
     """One line for each episode, with what it depends on, all or nothing."""
     lines = [
-        {"policy": name, "slot": one.slot, "number": one.number, "return": one.ret, "length": one.length, "end": one.end, **facts}
+        {
+            "policy": name,
+            "slot": one.slot,
+            "number": one.number,
+            "return": one.ret,
+            "length": one.length,
+            "end": one.end,
+            **facts,
+        }
         for name, episodes in played.items()
         for one in episodes
     ]

@@ -4,8 +4,8 @@
     fitness  mean return of each over R episodes, all P x R of them in one batch, every candidate on the same luck
     tell     mean, sigma and C move towards the better half
 
-What it is worth is not its training fitness, which is the largest of P noisy numbers: at intervals the mean and the best candidate
-are played again on luck that no generation has had, and the best of these is what is kept.
+What a candidate is worth is not its training fitness, the largest of P noisy numbers: at intervals the mean and the best are
+played again on luck that no generation has had, and the best of these is what is kept.
 
 The engine is pycma, with a random stream of its own. Its state is the fitnesses it was told: `load` asks and tells again.
 """
@@ -67,7 +67,9 @@ class Evolution(Learner):
         asked = self._engine.ask()
         returns = self.fitness(_rows(asked), stream(self.seed, _FITNESS, iteration))
         if not np.isfinite(returns).all():
-            raise ValueError(f"generation {iteration}: a return is not finite; look at the rewards of the world it is played in")
+            raise ValueError(
+                f"generation {iteration}: a return is not finite; look at the rewards of the world it is played in"
+            )
         self._tell(asked, returns)
         figures = {"mean": float(returns.mean()), "best": float(returns.max()), "sigma": float(self._engine.sigma)}
         if (iteration + 1) % self.judge_every == 0:
@@ -82,9 +84,16 @@ class Evolution(Learner):
     def state(self) -> Mapping[str, bytes]:
         """The fitnesses of every generation, and the elite."""
         told = np.array(self._told).reshape(-1, self.population)
-        tensors = {"told": torch.from_numpy(told), "elite": torch.from_numpy(self._elite), "start": torch.from_numpy(self._start)}
+        tensors = {
+            "told": torch.from_numpy(told),
+            "elite": torch.from_numpy(self._elite),
+            "start": torch.from_numpy(self._start),
+        }
         score = self._elite_score if np.isfinite(self._elite_score) else None
-        return {"evolution.safetensors": storage.pack_tensors(tensors), "evolution.json": storage.to_json({"elite_score": score})}
+        return {
+            "evolution.safetensors": storage.pack_tensors(tensors),
+            "evolution.json": storage.to_json({"elite_score": score}),
+        }
 
     def load(self, sealed: Sealed) -> None:
         """Ask and tell again what was told."""

@@ -1,4 +1,4 @@
-"""What the parts of the pipeline ask of one another. Nothing here holds state: every step is given its state and hands it on."""
+"""What the parts of the pipeline ask of one another. A step is given its state and hands it on."""
 
 from __future__ import annotations
 

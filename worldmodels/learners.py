@@ -5,8 +5,8 @@
     min   -E min(r A, clip(r, 1 - eps, 1 + eps) A) - entropy H                   r = p(act) / p_old(act)
     min    E (V(x) - A - V_old(x))^2
 
-Each iteration dreams anew: thousands of short stretches from moments that really happened, cut after `length` steps and completed
-by V. So there is nothing to carry from one iteration to the next but weights, and a dream has little time to drift.
+Each iteration dreams anew: thousands of short stretches from moments that really happened, cut after `length` steps and
+completed by V. So nothing but weights is carried from one iteration to the next, and a dream has little time to drift.
 """
 
 from __future__ import annotations
@@ -83,14 +83,23 @@ class PPO(Learner):
     ) -> None:
         self.controller, self.dream, self.length = controller, dream, length
         self.epochs, self.minibatch, self.gamma, self.lam = epochs, minibatch, gamma, lam
-        self.clip, self.entropy, self.sd, self.sd_last, self.iterations, self.seed = clip, entropy, sd, sd_last, iterations, seed
+        self.clip, self.entropy, self.sd, self.sd_last, self.iterations, self.seed = (
+            clip,
+            entropy,
+            sd,
+            sd_last,
+            iterations,
+            seed,
+        )
         with torch.random.fork_rng([]):
             torch.manual_seed(stream(seed) % 2**63)
             self.value = _Value(controller.sizes[0], hidden)
         self._pair = nn.ModuleDict({"actor": controller, "critic": self.value})
         optimizer = Optimizer(lr=lr)
         self._actor = ActiveUpdate(Update("actor", self._actor_loss, controller.parameters(), optimizer, clip=0.5), self._pair)
-        self._critic = ActiveUpdate(Update("critic", self._critic_loss, self.value.net.parameters(), optimizer, clip=0.5), self._pair)
+        self._critic = ActiveUpdate(
+            Update("critic", self._critic_loss, self.value.net.parameters(), optimizer, clip=0.5), self._pair
+        )
         self._moved = 0
         self._noise = sd
 
@@ -245,6 +254,7 @@ class _Value(nn.Module):
         scale = torch.lerp(self.scale, target.std().clamp_min(1e-3), share)
         shift = torch.lerp(self.shift, target.mean(), share)
         last = self.net[-1]
+        assert isinstance(last, nn.Linear)
         last.weight.mul_(self.scale / scale)
         last.bias.mul_(self.scale / scale).add_((self.shift - shift) / scale)
         self.scale.copy_(scale)

@@ -1,7 +1,7 @@
 """The loop around a learner: iterations until there have been enough, with what every long run has.
 
-Progress, `metrics.jsonl`, checkpoints under the one write protocol, and a clean leave when asked to. A learner is resumed at the
-last iteration that was saved and ends with the same bits.
+Progress, `metrics.jsonl`, checkpoints under the one write protocol, and a clean leave when asked to. A learner is resumed at
+the last iteration that was saved and ends with the same bits.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from genmodels import checkpoints, storage
@@ -44,7 +45,7 @@ def improve(learner: Learner, iterations: int, folder: str | Path, *, quiet: boo
                 figures = learner.iterate(done)
                 done += 1
                 journal.write(done, seconds(), figures)
-                display.show(done, seconds(), lambda: figures)
+                display.show(done, seconds(), partial(dict, figures))
                 if time.monotonic() - saved > SAVE_SECONDS:
                     save()
                     saved = time.monotonic()

@@ -47,7 +47,12 @@ class Wanderer(Policy):
     """
 
     def __init__(
-        self, space: gymnasium.Space[object], kind: Random = "held", span: int = 10, seed: int = 0, drift: tuple[float, ...] = ()
+        self,
+        space: gymnasium.Space[object],
+        kind: Random = "held",
+        span: int = 10,
+        seed: int = 0,
+        drift: tuple[float, ...] = (),
     ) -> None:
         if kind not in get_args(Random):
             raise ValueError(f"a random policy is one of {', '.join(get_args(Random))}, not {kind!r}")

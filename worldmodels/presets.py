@@ -17,6 +17,7 @@ from worldmodels.config import (
     Experiment,
     Gradient,
     MDNRNNConfig,
+    Option,
     PaperVAEConfig,
     VAEConfig,
     World,
@@ -28,7 +29,7 @@ def dodge() -> Experiment:
     return Experiment(
         world=World("dodge", slots=64),
         collect=Collect(episodes=256, policy="held", span=12),
-        vision=VAEConfig(latent=24, width=16, beta=0.3, steps=900, batch=96),
+        vision=VAEConfig(latent=24, beta=0.3, steps=800),
         memory=MDNRNNConfig(hidden=128, reward=False, window=24, steps=900, batch=64),
         controller=ControllerConfig(hidden=(64,)),
         dream=Dream(horizon=200),
@@ -38,20 +39,19 @@ def dodge() -> Experiment:
 
 def dodge_tiny() -> Experiment:
     """The same in ten seconds."""
-    whole = dodge()
     return replace(
-        whole,
-        collect=replace(whole.collect, episodes=48),
-        vision=replace(whole.vision, width=8, latent=12, steps=60, batch=48),
-        memory=replace(whole.memory, hidden=32, steps=60, window=16, batch=32),
-        learner=replace(whole.learner, iterations=6, dreams=64),
+        dodge(),
+        collect=Collect(episodes=48, policy="held", span=12),
+        vision=VAEConfig(latent=12, width=8, steps=60, batch=48),
+        memory=MDNRNNConfig(hidden=32, reward=False, window=16, steps=60, batch=32),
+        learner=Gradient(iterations=6, dreams=64),
         evaluation=Evaluation(episodes=32),
     )
 
 
 def carracing() -> Experiment:
     """CarRacing, the controller trained in the dream alone."""
-    options = {"backend": "envpool", "repeat": 4, "actions": 2, "bar": True}
+    options: dict[str, Option] = {"backend": "envpool", "repeat": 4, "actions": 2, "bar": True}
     return Experiment(
         world=World("carracing", options, {"backend": "gymnasium"}, slots=16),
         collect=Collect(episodes=128, policy="correlated", span=8, drift=(0.0, 0.2), agent_episodes=16),
@@ -73,7 +73,7 @@ def carracing_tiny() -> Experiment:
         collect=replace(whole.collect, episodes=32, agent_episodes=16),
         vision=replace(whole.vision, steps=1500, later_steps=200),
         memory=replace(whole.memory, steps=1200, later_steps=300),
-        learner=replace(whole.learner, iterations=40, dreams=512),
+        learner=Gradient(iterations=40),
         evaluation=Evaluation(episodes=20),
         rounds=3,
     )
@@ -124,7 +124,9 @@ def takecover_paper() -> Experiment:
         world=World("takecover", slots=64),
         collect=Collect(episodes=10_000, policy="held", span=10),
         vision=PaperVAEConfig(latent=64),
-        memory=MDNRNNConfig(hidden=512, reward=False, end=False, restart=True, residual=False, window=500, batch=100, steps=20_000),
+        memory=MDNRNNConfig(
+            hidden=512, reward=False, end=False, restart=True, residual=False, window=500, batch=100, steps=20_000
+        ),
         controller=ControllerConfig(sees="zch", bias=False),
         dream=Dream(temperature=1.15, horizon=2100, starts="first"),
         learner=Evolve(iterations=2000),

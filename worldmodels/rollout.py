@@ -80,7 +80,7 @@ def to_env(space: gymnasium.Space[Any], act: NDArray[np.float32]) -> Array:
 def steps(env: VectorEnv, policy: Policy, seed: int | list[int] | None = None) -> Iterator[Step]:
     """Drive an environment by a policy for ever, one step of all slots at a time."""
     mode = AutoresetMode(env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
-    obs, _ = env.reset(seed=seed)
+    obs, _ = env.reset(seed=seed)  # type: ignore[arg-type]  # vector environments take a list of seeds too
     state = policy.initial(env.num_envs)
     first, junk = np.ones(env.num_envs, bool), np.zeros(env.num_envs, bool)
     while True:

@@ -76,7 +76,9 @@ class Run:
         """A folder that is there, to be gone on with or looked at."""
         folder = Path(folder)
         if not (folder / "config.json").exists():
-            raise FileNotFoundError(f"{folder}: no run is there (config.json is missing); `python scripts/run.py dodge` makes one")
+            raise FileNotFoundError(
+                f"{folder}: no run is there (config.json is missing); `python scripts/run.py dodge` makes one"
+            )
         experiment = from_plain(storage.read_json(folder / "config.json"))
         run = cls(folder, experiment, quiet)
         with contextlib.suppress(FileNotFoundError):
@@ -99,7 +101,9 @@ class Run:
         """Enter a stage; figures put into the dictionary are recorded when it is left whole."""
         began = time.monotonic()
         figures: dict[str, float] = {}
-        self.say(f"{stage.name.lower()}" + (f", round {turn} of {self.experiment.rounds}" if self.experiment.rounds > 1 else ""))
+        self.say(
+            f"{stage.name.lower()}" + (f", round {turn} of {self.experiment.rounds}" if self.experiment.rounds > 1 else "")
+        )
         yield figures
         seconds = round(time.monotonic() - began, 1)
         line = {"stage": stage.name.lower(), "round": turn, **figures, "seconds": seconds}

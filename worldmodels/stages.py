@@ -14,9 +14,9 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from genmodels.dynamics import DynamicsModel
-from genmodels.model import Model, VisionModel
+from genmodels.model import Model
 from genmodels.training import fit
-from genmodels.updates import Optimizer, Update
+from genmodels.updates import Optimizer
 from worldmodels import evaluate as scores
 from worldmodels.agent import Agent
 from worldmodels.config import Evolve
@@ -58,7 +58,7 @@ def actions(run: Run, make_env: MakeEnv) -> gymnasium.Space[Any]:
 def load(run: Run) -> Agent:
     """The run's agent as it is."""
     vision, memory = Model.load(run / "vision"), Model.load(run / "memory")
-    return Agent(vision, memory, Controller.load(run / "controller"), run.experiment.controller.sees)  # type: ignore[arg-type]
+    return Agent(vision, memory, Controller.load(run / "controller"), run.experiment.controller.sees)
 
 
 # ------------------------------------------------------------------------------------------------------------------- 1
@@ -78,7 +78,9 @@ def collect(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
             size = action_size(env.single_action_space)
             replay = replay or Replay.create(run / "replay", action_size=size)
             policy = _explorer(run, env, turn, seed)
-            there = {(one.facts["round"], one.facts["batch"], one.facts["slot"], one.facts["number"]) for one in replay.episodes}
+            there = {
+                (one.facts["round"], one.facts["batch"], one.facts["slot"], one.facts["number"]) for one in replay.episodes
+            }
             keep = partial(_keep, replay, there, {"round": turn, "batch": batch})
             count = min(PER_SLOT * slots, wanted - start)
             returns += [one.ret for one in rollout(env, policy, count, keep=keep, quiet=run.quiet)]
@@ -110,8 +112,9 @@ def train_vision(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     steps = about.steps + (turn - 1) * about.later_steps
     with Replay.open(run / "replay") as replay:
         batches = FrameBatches(replay, about.batch, run.seed(Stage.VISION))
-        model = _seeded(run, Stage.VISION, lambda: about.build((3, *replay.obs_shape[:2])))
-        return _fit(run, model, batches, steps, "vision", Stage.VISION)
+        height, width = replay.obs_shape[:2]
+        model = _seeded(run, Stage.VISION, lambda: about.build((3, height, width)))
+        return _fit(run, model, batches, steps, Stage.VISION, about.lr)
 
 
 # ------------------------------------------------------------------------------------------------------------------- 3
@@ -143,7 +146,7 @@ def train_memory(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
         recent_episodes=recent,
     )
     model = _seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
-    return _fit(run, model, batches, steps, "memory", Stage.MEMORY)
+    return _fit(run, model, batches, steps, Stage.MEMORY, about.lr)
 
 
 # ------------------------------------------------------------------------------------------------------------------- 5
@@ -153,11 +156,11 @@ def train_controller(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, flo
     """Teach C in the dream (or, where the experiment says so, in the real environment)."""
     memory, space = Model.load(run / "memory"), actions(run, make_env)
     folder = run / "controller"
-    controller = new_controller(run, memory, space)  # type: ignore[arg-type]
+    controller = new_controller(run, memory, space)
     if turn > 1:
         controller.load_state_dict(Controller.load(folder).state_dict())
     about = run.experiment.learner
-    learner = _learner(run, make_env, turn, controller, memory, space)  # type: ignore[arg-type]
+    learner = _learner(run, make_env, turn, controller, memory, space)
     figures = improve(learner, about.iterations, folder / f"round-{turn}", quiet=run.quiet)
     controller.save(folder)
     return figures
@@ -167,9 +170,7 @@ def new_controller(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any])
     """An untrained C for this memory and these actions."""
     about = run.experiment.controller
     discrete = isinstance(space, gymnasium.spaces.Discrete)
-    built = _seeded(
-        run, Stage.CONTROLLER, lambda: about.build(sight_size(memory, about.sees), action_size(space), discrete)
-    )
+    built = _seeded(run, Stage.CONTROLLER, lambda: about.build(sight_size(memory, about.sees), action_size(space), discrete))
     return built
 
 
@@ -205,7 +206,7 @@ def find_starts(memory: DynamicsModel, latents: Latents, anywhere: bool, seed: i
         for row, episode in enumerate(episodes):
             # the last frame of an episode is no start where the episode ended there
             chosen = torch.from_numpy(np.flatnonzero(random.random(len(episode.act)) < share))
-            mean, log_sd = (torch.from_numpy(np.asarray(part, np.float32))[chosen] for part in (episode.mean, episode.log_sd))
+            mean, log_sd = (torch.from_numpy(np.array(part, np.float32))[chosen] for part in (episode.mean, episode.log_sd))
             found.append((mean, log_sd, *(part[row, chosen] for part in states)))
     mean, log_sd, *state = (torch.cat(parts) for parts in zip(*found, strict=True))
     return Starts(mean, log_sd, type(states)(*state))
@@ -269,7 +270,7 @@ def real_fitness(run: Run, make_env: MakeEnv, controller: Controller) -> Fitness
     vision, memory = Model.load(run / "vision"), Model.load(run / "memory")
 
     def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
-        agent = Agent(vision, memory, controller, run.experiment.controller.sees, population=candidates)  # type: ignore[arg-type]
+        agent = Agent(vision, memory, controller, run.experiment.controller.sees, population=candidates)
         env = world(run, make_env, 0, slots=len(candidates) * about.repeats)
         try:
             seeds = [(seed >> 33) + repeat for _ in candidates for repeat in range(about.repeats)]
@@ -332,27 +333,25 @@ def _seeded(run: Run, stage: Stage, build: Callable[[], Any]) -> Any:
         return build()
 
 
-def _fit(run: Run, model: VisionModel | DynamicsModel, batches: Any, steps: int, name: str, stage: Stage) -> dict[str, float]:
+def _fit(run: Run, model: Model, batches: Any, steps: int, stage: Stage, lr: float) -> dict[str, float]:
     """Train V or M to a number of steps in all, and save it."""
-    updates = model.updates()
-    if run.experiment.rounds > 1:
-        updates = [_steady(update) for update in updates]
+    folder = run / stage.name.lower()
+    updates = [replace(update, optimizer=_pace(run, lr), ema=update.ema or 0.998) for update in model.updates()]
     done = fit(
         model,
         updates,
         batches,
         steps=steps,
-        folder=run / name,
+        folder=folder,
         device=run.experiment.device,
         precision=precision(),
         seed=run.seed(stage),
         quiet=run.quiet,
     )
-    model.save(run / name)
+    model.save(folder)
     return {"steps": done.steps, **done.figures}
 
 
-def _steady(update: Update) -> Update:
-    """The same objective at a constant rate: more rounds will come, and nothing must be settled before the last."""
-    optimizer = Optimizer(lr=update.optimizer.lr, betas=update.optimizer.betas, warmup=100)
-    return replace(update, optimizer=optimizer, ema=update.ema or 0.998)
+def _pace(run: Run, lr: float) -> Optimizer:
+    """How V and M are optimised: towards rest in the only round; at a constant rate where more data will come."""
+    return Optimizer(lr=lr, warmup=50, decay="cosine" if run.experiment.rounds == 1 else "none")
