@@ -1,0 +1,341 @@
+"""What the vision model made of every frame, computed once: the data of the memory.
+
+    mean.bin log_sd.bin act.bin rew.bin     one row for each frame, episode after episode, read as memory maps
+    latents.json                            which vision model saw them, and how they lie
+    episodes.jsonl                          the journal: a line for each episode that is done
+
+Row t holds z_t, and the action taken and the reward earned there; the last row of an episode has z only, and zeros.
+
+Encoding goes on where it was cut off and ends with the same bytes: an episode's frames are encoded in blocks that begin with
+the episode, whatever else is encoded in the same run. Another vision model, or another replay, starts it anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike, NDArray
+from torch import nn
+
+from genmodels import storage
+from genmodels.batches import stream, to_device
+from genmodels.distributions import DiagonalGaussian
+from genmodels.dynamics import Window
+from genmodels.progress import Display
+from genmodels.storage import Corrupt
+from worldmodels.frames import check_recent
+from worldmodels.journal import Journal
+from worldmodels.replay import Replay
+from worldmodels.types import Entry
+
+FACTS, JOURNAL = "latents.json", "episodes.jsonl"
+VERSION = 1
+
+
+class Seen(NamedTuple):
+    """An episode as the memory learns it; arrays on disk, read when they are used."""
+
+    mean: NDArray[Any]
+    """(T + 1, Z) of q(z | obs)"""
+    log_sd: NDArray[Any]
+    """(T + 1, Z) of q(z | obs)"""
+    act: NDArray[np.float32]
+    """(T, A)"""
+    rew: NDArray[np.float32]
+    """(T,)"""
+    end: bool
+    """whether the last transition is terminal"""
+
+
+class Latents:
+    """The latents of a replay; `Latents.encode` makes them, `Latents.open` finds them.
+
+    Use the class methods; the argument is where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        facts = _facts(folder)
+        self.folder = folder
+        self.latent_size, self.action_size = int(facts["latent_size"]), int(facts["action_size"])
+        lines = Journal(folder / JOURNAL).lines
+        self.lengths = np.array([line["length"] for line in lines], np.int64)  # T of each episode
+        self.ends = np.array([line["end"] for line in lines], bool)
+        self.offset = np.concatenate([[0], np.cumsum(self.lengths + 1)]).astype(np.int64)  # its first row, and the end of all
+        self._checks: list[int] = [line["crc32"] for line in lines]
+        self._maps = {name: self._map(name, dtype, width) for name, (dtype, width) in _columns(facts).items()}
+
+    def _map(self, name: str, dtype: DTypeLike, width: int) -> NDArray[Any]:
+        path, size = self.folder / f"{name}.bin", self.frames * width * np.dtype(dtype).itemsize
+        if not path.exists() or path.stat().st_size < size:
+            raise Corrupt(
+                f"{path}: shorter than the {size:,} bytes that were written, or missing; remove {self.folder}, encode anew"
+            )
+        if size == 0:
+            return np.empty((0, width), dtype)
+        return np.memmap(path, dtype, "r", shape=(self.frames, width))
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """The latents in a folder: those of the episodes that are done."""
+        return cls(Path(folder))
+
+    @classmethod
+    def encode(
+        cls,
+        replay: Replay,
+        vision: nn.Module,
+        folder: str | Path,
+        *,
+        batch: int = 256,
+        dtype: str = "float32",
+        quiet: bool = False,
+    ) -> Self:
+        """See every frame of the replay that was not seen yet.
+
+        Arguments:
+            replay: the episodes.
+            vision: `encode(frames)` gives a Gaussian with `mean` and `log_sd`, (B, Z). It is used as it is: in eval mode.
+            folder: where the latents are kept.
+            batch: frames encoded at once; another number is another run, whose bits may differ.
+            dtype: "float32", or "float16" for half the room.
+            quiet: whether to show no progress.
+        """
+        if dtype not in ("float32", "float16"):
+            raise ValueError(f"dtype: latents are 'float32' or 'float16', not {dtype!r}")
+        if batch < 1:
+            raise ValueError(f"batch: at least one frame is encoded at once, not {batch}")
+        folder, training = Path(folder), vision.training
+        vision.eval()
+        try:
+            with storage.lock(folder):
+                _encode(replay, vision, folder, batch, dtype, quiet)
+        finally:
+            vision.train(training)
+        return cls(folder)
+
+    def __len__(self) -> int:
+        """How many episodes."""
+        return len(self.lengths)
+
+    @property
+    def frames(self) -> int:
+        """How many frames, or latents, in all."""
+        return int(self.offset[-1])
+
+    def episode(self, index: int) -> Seen:
+        """One episode."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.folder}: there are {len(self)} episodes, numbered from 0; {index} was asked for")
+        first, last = int(self.offset[index]), int(self.offset[index + 1])
+        mean, log_sd, act, rew = (self._maps[name][first:last] for name in ("mean", "log_sd", "act", "rew"))
+        return Seen(mean, log_sd, act[:-1], rew[:-1, 0], bool(self.ends[index]))
+
+    def rows(self, name: str, index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Rows of mean, log_sd, act or rew by their numbers: (..., width)."""
+        return np.asarray(self._maps[name][index], np.float32)
+
+    def verify(self) -> None:
+        """Read everything and hold it against its checksums."""
+        for index, check in enumerate(self._checks):
+            rows = slice(int(self.offset[index]), int(self.offset[index + 1]))
+            if _crc32(column[rows] for column in self._maps.values()) != check:
+                raise Corrupt(f"{self.folder}: episode {index} is damaged; remove the folder and encode anew")
+
+
+def _columns(facts: dict[str, Any]) -> dict[str, tuple[str, int]]:
+    """The files, and the type and width of their rows."""
+    latent = (facts["dtype"], facts["latent_size"])
+    return {"mean": latent, "log_sd": latent, "act": ("float32", facts["action_size"]), "rew": ("float32", 1)}
+
+
+# ------------------------------------------------------------------------------------------------------------- encoding
+
+
+def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: str, quiet: bool) -> None:
+    facts = {
+        "version": VERSION,
+        "vision": checksum(vision),
+        "latent_size": int(vision.latent_size),  # type: ignore[arg-type]
+        "action_size": replay.action_size,
+        "batch": batch,
+        "dtype": dtype,
+    }
+    if not _continues(folder, facts, replay.episodes):
+        _begin(folder, facts)
+    journal, columns = Journal(folder / JOURNAL), _columns(facts)
+    journal.keep(len(journal.lines))
+    row = sum(line["length"] + 1 for line in journal.lines)
+    for name, (kind, width) in columns.items():
+        os.truncate(folder / f"{name}.bin", row * width * np.dtype(kind).itemsize)  # what a killed run left of an episode
+    todo, began, figures = replay.episodes[len(journal.lines) :], time.monotonic(), {"frames": row}
+    with Display(len(replay), None, unit="episode", quiet=quiet or not todo) as display:
+        for entry in todo:
+            mean, log_sd = _see(replay, vision, entry, batch)
+            act, rew = np.pad(replay.act(entry.index), ((0, 1), (0, 0))), np.pad(replay.rew(entry.index), (0, 1))
+            rows = [
+                np.ascontiguousarray(values, kind)
+                for values, (kind, _) in zip((mean, log_sd, act, rew), columns.values(), strict=True)
+            ]
+            for name, values in zip(columns, rows, strict=True):
+                _append(folder / f"{name}.bin", values)
+            journal.append(episode=entry.seal, length=entry.length, end=entry.end, crc32=_crc32(rows))
+            figures["frames"] += entry.frames
+            last = entry.index + 1 == len(replay)
+            display.show(entry.index + 1, time.monotonic() - began, lambda: figures, last=last)
+
+
+@torch.no_grad()
+def _see(replay: Replay, vision: nn.Module, entry: Entry, batch: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The mean and log_sd of each frame of an episode, in blocks that begin with it."""
+    device = next(vision.parameters()).device
+    means, log_sds = [], []
+    for start in range(0, entry.frames, batch):
+        frames = torch.from_numpy(replay.obs(entry.index, start, min(start + batch, entry.frames)))
+        seen = vision.encode(to_device(frames.permute(0, 3, 1, 2), device))  # type: ignore[operator]
+        if not isinstance(seen, DiagonalGaussian):
+            raise TypeError(
+                f"{type(vision).__name__}.encode gives a {type(seen).__name__}; the memory learns from DiagonalGaussian"
+            )
+        means.append(seen.mean.float().cpu())
+        log_sds.append(seen.log_sd.float().cpu())
+    mean, log_sd = torch.cat(means), torch.cat(log_sds)
+    if not (mean.isfinite().all() and log_sd.isfinite().all()):
+        raise ValueError(f"episode {entry.index}: its latents are not finite; the vision model is broken, train it anew")
+    return mean.numpy(), log_sd.numpy()
+
+
+def checksum(model: nn.Module) -> str:
+    """SHA-256 of everything a model has learned."""
+    return hashlib.sha256(storage.pack_tensors(model.state_dict())).hexdigest()
+
+
+def _continues(folder: Path, facts: dict[str, Any], episodes: Sequence[Entry]) -> bool:
+    """Whether what is in the folder is the beginning of what is wanted."""
+    if not (folder / FACTS).exists() or storage.read_json(folder / FACTS) != facts:
+        return False
+    lines = Journal(folder / JOURNAL).lines
+    row = sum(line["length"] + 1 for line in lines)
+    files = [(folder / f"{name}.bin", row * width * np.dtype(kind).itemsize) for name, (kind, width) in _columns(facts).items()]
+    whole = all(path.exists() and path.stat().st_size >= size for path, size in files)
+    return whole and [line["episode"] for line in lines] == [entry.seal for entry in episodes[: len(lines)]]
+
+
+def _begin(folder: Path, facts: dict[str, Any]) -> None:
+    """Forget what is there. Who has it open keeps it, for the old files are unlinked, not emptied."""
+    (folder / FACTS).unlink(missing_ok=True)  # first: until it is there again, there are no latents
+    for name in (JOURNAL, *(f"{name}.bin" for name in _columns(facts))):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).touch()
+    storage.write_json(folder / FACTS, facts)
+
+
+def _append(path: Path, values: NDArray[Any]) -> None:
+    with open(path, "ab") as file:
+        file.write(values.data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _crc32(parts: Iterable[NDArray[Any]]) -> int:
+    check = 0
+    for part in parts:
+        check = zlib.crc32(np.ascontiguousarray(part).data, check)
+    return check
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    if not (folder / FACTS).exists():
+        raise FileNotFoundError(f"{folder / FACTS}: there are no latents here; make them first (Latents.encode)")
+    facts: dict[str, Any] = storage.read_json(folder / FACTS)
+    if not isinstance(facts, dict) or facts.get("version") != VERSION:
+        raise Corrupt(f"{folder / FACTS}: not latents of version {VERSION}; remove the folder and encode anew")
+    return facts
+
+
+# -------------------------------------------------------------------------------------------------------------- windows
+
+
+class WindowBatches:
+    """step -> a `Window` of stretches of episodes, a function of seed and step.
+
+    A window slides over an episode from one side to the other, and in and out at its ends, where it is cut short:
+
+        episode      |0 1 2 3 4 5 6|
+        windows     0|
+                    0 1|
+                    0 1 2|             of length 3, and shorter at both ends: each transition is in three of the nine
+                      1 2 3 ...
+
+    So every transition is as likely as every other to be learned from, and to stand at each place of a window: the first, and
+    the last with its end, which windows that must fit would show a `length`th as often. What lies past the cut is padding,
+    zeros under a mask of 0: (length - 1) / (T + length - 1) of a batch. An episode that is no longer than the window is
+    always shown whole, just as often.
+
+    Arguments:
+        latents: the data.
+        length: transitions in a window.
+        size: windows in a batch.
+        seed: of what is drawn.
+        recent: the share of a batch that is drawn from the latest episodes alone.
+        recent_episodes: how many those are.
+    """
+
+    def __init__(
+        self, latents: Latents, length: int, size: int, seed: int = 0, *, recent: float = 0.0, recent_episodes: int = 0
+    ) -> None:
+        if length < 1 or size < 1:
+            raise ValueError(
+                f"length, size: a window has at least one transition and a batch one window, not {length} and {size}"
+            )
+        if len(latents) == 0:
+            raise ValueError(f"{latents.folder}: there are no episodes to learn from: collect and encode some first")
+        check_recent(recent, recent_episodes)
+        self.latents, self.length, self.size, self.seed = latents, length, size, seed
+        # how many windows each episode has, a short one's being all the same
+        self._count = np.where(latents.lengths > length, latents.lengths + length - 1, length)
+        self._first = np.concatenate([[0], np.cumsum(self._count)])
+        self._recent = round(recent * size)
+        self._since = int(self._first[max(0, len(latents) - recent_episodes)]) if recent_episodes else 0
+
+    def __call__(self, step: int) -> Window:
+        random = np.random.default_rng(stream(self.seed, step))
+        low = np.where(np.arange(self.size) < self._recent, self._since, 0)
+        return self.at(random.integers(low, self._first[-1]))
+
+    def __len__(self) -> int:
+        """How many windows there are."""
+        return int(self._first[-1])
+
+    def at(self, number: NDArray[np.int64]) -> Window:
+        """The windows of these numbers."""
+        episode = np.searchsorted(self._first, number, side="right") - 1
+        total = self.latents.lengths[episode]
+        start = np.where(total > self.length, number - self._first[episode] - (self.length - 1), 0)
+        stop = np.minimum(start + self.length, total)  # transitions start to stop, but for those before the episode
+        start = np.maximum(start, 0)
+        return self._window(episode, start, stop)
+
+    def _window(self, episode: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[np.int64]) -> Window:
+        place = start[:, None] + np.arange(self.length + 1)  # (B, L + 1), in the episode
+        row = self.latents.offset[episode][:, None] + np.minimum(place, stop[:, None])
+        mean, log_sd, act, rew = (self.latents.rows(name, row) for name in ("mean", "log_sd", "act", "rew"))
+        there = place <= stop[:, None]
+        mask = place[:, :-1] < stop[:, None]
+        last = place[:, :-1] + 1 == self.latents.lengths[episode][:, None]
+        end = mask & last & self.latents.ends[episode][:, None]
+        return Window(
+            mean=torch.from_numpy(mean * there[..., None]),
+            log_sd=torch.from_numpy(log_sd * there[..., None]),
+            act=torch.from_numpy(act[:, :-1] * mask[..., None]),
+            rew=torch.from_numpy(rew[:, :-1, 0] * mask),
+            end=torch.from_numpy(end.astype(np.float32)),
+            mask=torch.from_numpy(mask.astype(np.float32)),
+        )
