@@ -178,5 +178,5 @@ class MDNRNN(Model):
         return nll + self.latent_size * of_heads, figures
 
     def updates(self) -> list[Update]:
-        """One objective: the loss, for all parameters."""
+        """One objective: the loss, for all parameters. The clip is one for each dimension, as nats are summed over them."""
         return [Update("mdn_rnn", self.loss, self.parameters(), Optimizer(lr=1e-3), clip=float(self.latent_size))]
