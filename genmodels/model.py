@@ -126,6 +126,9 @@ class DynamicsModel(Protocol):
         model does not predict them.
         """
 
+    def scan(self, z: Tensor, act: Tensor, /) -> Any:
+        """The states at every moment of (B, T, Z) and (B, T, A), the first and the last included: fields (B, T + 1, ...)."""
+
     def features(self, state: Any, carry: bool = False) -> Tensor:
         """What a controller reads of a state: (B, feature_size), or more with `carry`."""
 
