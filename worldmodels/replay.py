@@ -59,6 +59,7 @@ class Replay:
         self.action_size: int = facts["action_size"]
         self.episodes: list[Entry] = []
         self._held = held  # the lock, for who may write
+        self._littered = True  # whether there may be files of no sealed episode
         self._journal = Journal(folder / JOURNAL)
         self._arrays: dict[str, zarr.Array[Any]] = {}
         with zarr.config.set({"array.write_empty_chunks": True}):  # zeros are written too: a file that is not there was lost
@@ -140,7 +141,9 @@ class Replay:
         ):
             if found != ours:
                 raise ValueError(f"{name}: {found} a step, and this replay holds {ours}; make another replay for another world")
-        start, written = self._next(), []
+        if self._littered:
+            self._clear()
+        start, written, self._littered = self._next(), [], True
         try:
             for name, values in (("obs", episode.obs), ("act", episode.act), ("rew", episode.rew)):
                 self._arrays[name][start : start + len(values)] = values
@@ -157,12 +160,14 @@ class Replay:
             )
         except BaseException as error:
             self.refresh()
-            self._clear()
+            with contextlib.suppress(OSError):  # else the next append does it
+                self._clear()
             if isinstance(error, OSError) and error.errno in _DISK_FULL:
                 raise DiskFull(
                     f"{self.folder}: no room for {episode.length:,} steps ({error.strerror}); free some and run again"
                 ) from None
             raise
+        self._littered = False
         self._tell()
         return len(self) - 1
 
@@ -172,12 +177,13 @@ class Replay:
 
     def _clear(self) -> None:
         """Remove what belongs to no sealed episode: what a writer that was killed has left."""
-        self._journal.keep(len(self))
         for name in self._arrays:
             for found in os.scandir(self.folder / name):
                 match = _FILE_NAME.fullmatch(found.name)
                 if found.name != "zarr.json" and (match is None or int(match[1]) * FILE >= self._next()):
                     os.unlink(found.path)
+        self._journal.keep(len(self))
+        self._littered = False
 
     # ----------------------------------------------------------------------------------------------------------- reading
 
