@@ -5,7 +5,8 @@
 
     loss = sum of squared pixel errors + max(KL(q(z | x) || N(0, 1)), 0.5 nats for each dimension of z)
 
-The `VAE` beside it learns three times as fast; this one is for comparison with the paper.
+This one is for comparison with the paper: the `VAE` beside it, `width=16, blocks=0`, takes in more than twice as many images a
+second.
 """
 
 from __future__ import annotations
