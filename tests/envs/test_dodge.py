@@ -79,7 +79,7 @@ def test_a_random_policy_lives_a_quarter_of_the_limit() -> None:
 
 @pytest.mark.parametrize("action", [-1.0, -0.5, 0.0, 0.5, 1.0])
 def test_no_constant_action_is_safe(action: float) -> None:
-    assert lives(constant(action), 300).mean() < 0.45 * LIMIT
+    assert lives(constant(action), 150).mean() < 0.45 * LIMIT
 
 
 def test_who_looks_ahead_survives() -> None:
@@ -87,7 +87,7 @@ def test_who_looks_ahead_survives() -> None:
 
 
 def test_a_reactive_policy_does_well_and_velocities_help_it() -> None:
-    blind, seeing = lives(reactive(False), 400), lives(reactive(True), 400)
+    blind, seeing = lives(reactive(False), 250), lives(reactive(True), 250)
     assert blind.mean() > 120
     assert seeing.mean() > blind.mean() + 15
 
