@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -194,9 +195,8 @@ def test_a_damaged_line_of_the_journal_is_found(tmp_path: Path) -> None:
         journal.write_bytes(data.replace(old, new, 1))
         with pytest.raises(Corrupt, match=r"episodes\.jsonl: line [12] is damaged"):
             Replay.open(tmp_path)
-    reader_of_more = data[:-10]
-    journal.write_bytes(reader_of_more)
-    assert len(Replay.open(tmp_path)) == 1  # a torn last line
+    journal.write_bytes(data[:-10])  # a torn last line
+    assert len(Replay.open(tmp_path)) == 1
 
 
 def test_what_describes_the_arrays_is_checked(tmp_path: Path) -> None:
@@ -238,16 +238,16 @@ def test_a_writer_that_died_while_it_laid_out_the_folder_is_no_obstacle(tmp_path
 def test_an_append_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create(tmp_path / "whole", 5, 70).close()
     with create(tmp_path / "cut", 5) as replay:
-        for error, expected in ((OSError(28, "No space left on device"), DiskFull), (KeyboardInterrupt(), KeyboardInterrupt)):
+        for error, kind in ((OSError(28, "No space left on device"), DiskFull), (KeyboardInterrupt(), KeyboardInterrupt)):
             with monkeypatch.context() as patch:
 
                 def fail(descriptor: int, error: BaseException = error) -> None:
                     raise error
 
                 patch.setattr(os, "fsync", fail)
-                with pytest.raises(BaseException) as caught:  # noqa: PT011
+                with pytest.raises(kind):
                     replay.append(episode(3000, 9))
-            assert caught.type is expected or caught.type is type(error)
+            assert len(replay) == 1
         replay.append(episode(70, 1))
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
 
@@ -313,8 +313,7 @@ def kills(tmp_path: Path, wanted: int) -> int:
 
 
 def test_a_reader_beside_a_writer_sees_only_whole_episodes(tmp_path: Path) -> None:
-    create_empty = Replay.create(tmp_path, obs_shape=(16, 16, 3), action_size=2)
-    create_empty.close()
+    Replay.create(tmp_path, obs_shape=(16, 16, 3), action_size=2).close()
     reader, writer, seen = Replay.open(tmp_path), write(tmp_path, 15), []
     while writer.poll() is None or reader.refresh():
         reader.refresh()
@@ -431,7 +430,9 @@ def drive(frames: int) -> np.ndarray:
     """Frames of a real drive, 64x64."""
     import gymnasium
 
-    env, out, action = gymnasium.make("CarRacing-v3"), [], np.zeros(3, np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Box2D's bindings warn as they are loaded, and crash where a warning is an error
+        env, out, action = gymnasium.make("CarRacing-v3"), [], np.zeros(3, np.float32)
     obs, _ = env.reset(seed=1)
     generator, pixels = np.random.default_rng(0), np.arange(64) * 96 // 64
     for step in range(frames):
