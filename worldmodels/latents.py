@@ -100,6 +100,8 @@ class Latents:
     ) -> Self:
         """See every frame of the replay that was not seen yet.
 
+        Under `torch.autocast` it is quicker and coarser; that is recorded, and another precision starts anew.
+
         Arguments:
             replay: the episodes.
             vision: `encode(frames)` gives a Gaussian with `mean` and `log_sd`, (B, Z). It is used as it is: in eval mode.
@@ -163,6 +165,7 @@ def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: 
     facts = {
         "version": VERSION,
         "vision": checksum(vision),
+        "precision": _precision(next(vision.parameters()).device.type),
         "latent_size": int(vision.latent_size),  # type: ignore[arg-type]
         "action_size": replay.action_size,
         "batch": batch,
@@ -215,6 +218,11 @@ def _see(replay: Replay, vision: nn.Module, entry: Entry, batch: int) -> tuple[N
 def checksum(model: nn.Module) -> str:
     """SHA-256 of everything a model has learned."""
     return hashlib.sha256(storage.pack_tensors(model.state_dict())).hexdigest()
+
+
+def _precision(device: str) -> str:
+    """The type in which matrices are multiplied on a device just now."""
+    return str(torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32).removeprefix("torch.")
 
 
 def _continues(folder: Path, facts: dict[str, Any], episodes: Sequence[Entry]) -> bool:

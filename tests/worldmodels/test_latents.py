@@ -129,6 +129,14 @@ def test_another_vision_model_sees_everything_anew(tmp_path: Path) -> None:
     np.testing.assert_array_equal(old.episode(1).mean, was)  # who had them open keeps them
 
 
+def test_another_precision_sees_everything_anew(tmp_path: Path) -> None:
+    replay, vision = record(tmp_path / "replay", 5, 3), Sums()
+    for count in (1, 1, 2):
+        with torch.autocast("cpu", torch.bfloat16, enabled=count == 1):
+            Latents.encode(replay, vision, tmp_path / "latents", quiet=True)
+        assert vision.seen == 10 * count
+
+
 def test_another_replay_is_seen_anew(tmp_path: Path) -> None:
     Latents.encode(record(tmp_path / "a", 5, 3), Sums(), tmp_path / "latents", quiet=True)
     latents = Latents.encode(record(tmp_path / "b", 5, 4, 2), Sums(), tmp_path / "latents", quiet=True)
