@@ -61,7 +61,7 @@ class Dodge(Worlds):
         self._arrival, self._flight = np.zeros(plan, np.int64), np.ones(plan, np.int64)
         self._drift, self._place, self._aimed = np.zeros(plan, np.float32), np.zeros(plan, np.float32), np.zeros(plan, np.bool_)
         self._canvas = _Canvas(count)
-        self._none = np.zeros(count, np.bool_)
+        self._all, self._none = np.arange(count), np.zeros(count, np.bool_)
 
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> NDArray[np.bool_]:
         """Draw an episode's plan for each of these slots: what arrives when, how fast, from where, and whether it is aimed."""
@@ -77,7 +77,7 @@ class Dodge(Worlds):
             self._aimed[slot] = stream.random(shape) < AIMED
         self.time[slots], self._round[slots] = 0, 0
         self.x[slots], self.y[slots], self.vx[slots], self.vy[slots] = SIDE / 2, _GONE, 0.0, 0.0
-        self._canvas.draw(self.x, self.y, self.paddle, self.frames)
+        self._draw(np.asarray(slots, np.int64))
         return self._none
 
     def step(self, actions: NDArray[Any]) -> Outcome:
@@ -89,12 +89,15 @@ class Dodge(Worlds):
         self.vx = np.where(bounced, -self.vx, self.vx)
         self.x, _ = fold(self.x)
         self._throw()
-        self._canvas.draw(self.x, self.y, self.paddle, self.frames)
+        self._draw(self._all)
         end = np.asarray(hits(self.x, self.y, self.paddle[:, None]).any(1))
         return Outcome(np.where(end, 0.0, 1.0), end, ~end & (self.time >= LIMIT), self._none.copy())
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+    def _draw(self, slots: NDArray[np.int64]) -> None:
+        self._canvas.draw(slots, self.x, self.y, self.paddle, self.frames)
 
     def _throw(self) -> None:
         """Put the balls that are due at the top, so placed that they land where the plan says."""
@@ -124,9 +127,8 @@ def fold(x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     span = _RIGHT - _LEFT
     position = np.mod(x - _LEFT, 2 * span)
     turned = position > span
-    return (_LEFT + np.where(turned, 2 * span - position, position)).astype(x.dtype), np.where(turned, -1.0, 1.0).astype(
-        x.dtype
-    )
+    inside, sign = _LEFT + np.where(turned, 2 * span - position, position), np.where(turned, -1.0, 1.0)
+    return inside.astype(x.dtype), sign.astype(x.dtype)
 
 
 def hits(x: NDArray[Any], y: NDArray[Any], paddle: NDArray[Any]) -> NDArray[np.bool_]:
@@ -153,23 +155,24 @@ class _Canvas:
             canvas, (count, places, places, _SPRITE, _SPRITE, 3), (slot, row, column, row, column, colour)
         )
         self._balls, self._strip = _ball_sprites(), slice(int(TOP), int(BOTTOM))
-        self._slots = np.arange(count)
-        self._drawn: list[tuple[NDArray[Any], ...]] = []
+        self._drawn = np.zeros((2, count, BALLS), np.int64)  # rows and columns of the squares that hold a ball
 
-    def draw(self, x: NDArray[Any], y: NDArray[Any], paddle: NDArray[Any], frames: Frames) -> None:
-        """Draw balls (N, BALLS) and paddles (N,) into the frames."""
-        for square in self._drawn:
-            self._squares[square] = GROUND
-        self._drawn = []
+    def draw(self, slots: NDArray[np.int64], x: NDArray[Any], y: NDArray[Any], paddle: NDArray[Any], frames: Frames) -> None:
+        """Draw the balls (N, BALLS) and paddles (N,) of these slots into their frames; the other frames stay."""
+        for row, column in self._drawn[:, slots].transpose(2, 0, 1):
+            self._squares[slots, row, column] = GROUND
+        rows, down = _quarters(np.minimum(y[slots], SIDE + RADIUS))
+        columns, right = _quarters(x[slots])
         for ball in range(BALLS):
-            row, down = _quarters(np.minimum(y[:, ball], SIDE + RADIUS))
-            column, right = _quarters(x[:, ball])
-            square = self._slots, row, column
-            self._squares[square] = np.maximum(self._squares[square], self._balls[down, right])
-            self._drawn.append(square)
-        np.copyto(frames, self._inside)
-        cover = np.clip(HALF_WIDTH + 0.5 - np.abs(np.arange(SIDE) + 0.5 - paddle[:, None]), 0.0, 1.0)[:, None, :, None]
-        frames[:, self._strip] = np.maximum(frames[:, self._strip], _blend(cover, PADDLE))
+            square = slots, rows[:, ball], columns[:, ball]
+            self._squares[square] = np.maximum(self._squares[square], self._balls[down[:, ball], right[:, ball]])
+        self._drawn[:, slots] = rows, columns
+        cover = np.clip(HALF_WIDTH + 0.5 - np.abs(np.arange(SIDE) + 0.5 - paddle[slots, None]), 0.0, 1.0)
+        if len(slots) == len(frames):  # by far the most frequent, and faster without an index
+            np.copyto(frames, self._inside)
+        else:
+            frames[slots] = self._inside[slots]
+        frames[slots, self._strip] = np.maximum(frames[slots, self._strip], _blend(cover[:, None, :, None], PADDLE))
 
 
 def _quarters(centre: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -3,7 +3,8 @@
 Its observation is the frame if it is an image, (height, width), (height, width, 1 or 3) in bytes; else what it renders is.
 Actions are its own if they are Discrete; a bounded Box is seen as [-1, 1]^k, flattened, and stretched to its bounds.
 
-A module that registers environments is named before a colon, as in Gymnasium: `gym:ale_py:ALE/Pong-v5`.
+A module that registers environments is named before a colon, as in Gymnasium: `gym:ale_py:ALE/Pong-v5`. Where an error names a
+wrapper, register the wrapped environment under an id of its own.
 """
 
 from __future__ import annotations

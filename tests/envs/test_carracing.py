@@ -135,19 +135,21 @@ def test_envpool_gives_an_episode_the_same_track_for_the_same_seed() -> None:
 
 @pytest.mark.slow
 def test_the_two_simulators_show_nearly_the_same() -> None:
-    """Mean difference of a 64 x 64 pixel after the zoom, on the seeds (about two thirds) whose tracks agree."""
-    differences = []
-    for seed in range(12):
-        pair = [envs.make("carracing", 1, seed, backend=backend, repeat=4, actions=2) for backend in ("gymnasium", "envpool")]
-        frames: list[list[Frames]] = [[], []]
-        for env, shown in zip(pair, frames, strict=True):
-            env.reset()
-            for step in range(20):
-                obs, *_ = env.step(np.array([[0.0, 0.3 if step < 12 else 0.0]]))
-                shown.append(obs[0])
+    """The first frame shows the whole track, so it tells whether both drew the same; the later ones are then compared."""
+    count = 24
+    tracks, drives = [], []
+    for seed in range(count):
+        shown = []
+        for backend in ("gymnasium", "envpool"):
+            env = envs.make("carracing", 1, seed, backend=backend, repeat=4, actions=2)
+            first, drive = env.reset()[0], [env.step(np.array([[0.0, 0.3 if step < 12 else 0.0]]))[0] for step in range(16)]
             env.close()
-        differences.append(np.abs(np.array(frames[0][14:], int) - np.array(frames[1][14:], int)).mean())
-    alike = [difference for difference in differences if difference < 8]
-    print("mean pixel difference by seed:", np.round(differences, 2), "where alike:", np.mean(alike).round(2))
-    assert len(alike) >= 6
-    assert np.mean(alike) < 4
+            shown.append(np.concatenate([first, *drive]).astype(int))
+        difference = np.abs(shown[0] - shown[1]).mean((1, 2, 3))
+        tracks.append(difference[0])
+        drives.append(difference[12:].mean())
+    same = np.array(tracks) < 10
+    mean = np.mean(drives, where=same)
+    print(f"carracing: {same.sum()} of {count} tracks are the same; there a pixel differs by {mean:.1f} on average")
+    assert same.sum() > count / 2
+    assert mean < 8

@@ -97,12 +97,12 @@ def test_frames_per_second() -> None:
     env, _ = dodge(256)
     env.reset()
     actions = np.zeros((256, 1), np.float32)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(200):
         env.step(actions)
-    rate = 200 * 256 / (time.perf_counter() - start)
-    print(f"dodge: {rate:,.0f} frames/s at 256 slots")
-    assert rate > 20_000  # 68,000 on a quiet core
+    rate = 200 * 256 / (time.process_time() - start)
+    print(f"dodge: {rate:,.0f} frames per second of one core, at 256 slots")
+    assert rate > 50_000
 
 
 # -------------------------------------------------------------------------------------------------------- how it moves
@@ -174,7 +174,7 @@ def test_a_frame_shows_balls_and_paddle_where_they_are() -> None:
     _, worlds = dodge(1)
     worlds.begin([0], [0])
     worlds.x[0, 0], worlds.y[0, 0], worlds.paddle[0] = 20, 30, 40
-    worlds._canvas.draw(worlds.x, worlds.y, worlds.paddle, worlds.frames)
+    worlds._draw(np.array([0]))
     frame = worlds.frames[0]
     ball, paddle = (frame == np.array(BALL)).all(-1), (frame == np.array(PADDLE)).all(-1)
     rows, columns = np.nonzero(ball)
@@ -191,6 +191,7 @@ def test_what_was_drawn_is_gone_in_the_next_frame() -> None:
     for _ in range(40):
         env.step(np.zeros((4, 1)))
     fresh = Dodge(np.zeros((4, *FRAME), np.uint8))
-    fresh._canvas.draw(worlds.x, worlds.y, worlds.paddle, fresh.frames)
+    fresh.x, fresh.y, fresh.paddle = worlds.x, worlds.y, worlds.paddle
+    fresh._draw(np.arange(4))
     assert np.array_equal(worlds.frames, fresh.frames)
     assert worlds.x.shape == (4, BALLS)
