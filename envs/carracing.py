@@ -10,7 +10,7 @@ its indicator bar (speed, wheels, steering, turning: what one frame of road does
 without it.
 
 Two simulators: Gymnasium's own, for every score that is reported, and EnvPool's in C++, an order of magnitude faster where the
-former draws each frame. Both are begun with the same seed for the same episode. For most seeds (20 of 24 tried, 26 of 40 others)
+former draws each frame. Both are begun with the same seed for the same episode. For most seeds (20 of 24, 26 of 40 others)
 EnvPool has the same track, else another of the same kind. Its pictures differ by 3 in 255 a pixel there, and show skid marks.
 """
 
