@@ -292,25 +292,35 @@ def _by_candidate(played: list[Played], candidates: int) -> NDArray[np.float64]:
 def evaluate(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Play held-out episodes with the agent, and with policies that see nothing."""
     about = run.experiment.evaluation
+    found = judge(run, make_env, run.seed(Stage.EVALUATE), about.episodes, baselines=about.baselines)
+    return _summary(found)
+
+
+def judge(
+    run: Run, make_env: MakeEnv, seed: int, episodes: int, *, baselines: bool, name: str = "evaluation.jsonl"
+) -> dict[str, scores.Score]:
+    """The score of the agent on the episodes below a seed, beside policies that see nothing, and of the agent in its dream.
+
+    Every episode is written to the file of that name in the run folder.
+    """
     agent = load(run)
-    seed = run.seed(Stage.EVALUATE)
     contenders: dict[str, Policy] = {"agent": agent}
-    if about.baselines:
+    if baselines:
         contenders |= scores.baselines(actions(run, make_env), run.seed(Stage.BASELINES))
     played: dict[str, list[Played]] = {}
-    for name, policy in contenders.items():
+    for policy_name, policy in contenders.items():
         env = world(run, make_env, seed, test=True)
         try:
-            played[name] = rollout(env, policy, about.episodes, quiet=run.quiet)
+            played[policy_name] = rollout(env, policy, episodes, quiet=run.quiet)
         finally:
             env.close()
-        run.say(f"  {name:<14} {scores.score(played[name])}")
+        run.say(f"  {policy_name:<14} {scores.score(played[policy_name])}")
     dreamt = dream(run, agent.memory, actions(run, make_env), 64)
-    played["dream"] = rollout(dreamt, Reflex(agent.controller), about.episodes, seed=seed, quiet=run.quiet)
+    played["dream"] = rollout(dreamt, Reflex(agent.controller), episodes, seed=seed, quiet=run.quiet)
     run.say(f"  {'dream':<14} {scores.score(played['dream'])}")
     facts = {"world": run.experiment.world.name, "seed": seed, "versions": versions()}
-    scores.write(run / "evaluation.jsonl", played, facts)
-    return _summary({name: scores.score(episodes) for name, episodes in played.items()})
+    scores.write(run / name, played, facts)
+    return {policy_name: scores.score(whole) for policy_name, whole in played.items()}
 
 
 def _summary(found: Mapping[str, scores.Score]) -> dict[str, float]:
