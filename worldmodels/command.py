@@ -8,10 +8,12 @@ Nothing heavy is imported before the line is understood.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -79,6 +81,9 @@ def parse(doc: str | None, extra: type[T], arguments: Sequence[str] | None = Non
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = Path(sys.argv[0]).name
+    if given and given[0] in ("-h", "--help") and not presets:
+        print((doc or "").strip() + "\n")
+        _read(tyro, {"options": Options(), "own": extra()}, given[:1], f"{name} FOLDER", "")
     if not given or given[0] in ("-h", "--help"):
         print(_usage(name, doc, presets))
         raise SystemExit(0 if given else 2)
@@ -99,8 +104,31 @@ def _read(tyro: Any, defaults: dict[str, Any], arguments: Sequence[str], prog: s
     """Defaults, changed by the command line; the fields of all parts lie side by side on it."""
     fields = [(name, Annotated[type(default), tyro.conf.arg(name="")], default) for name, default in defaults.items()]
     together = make_dataclass("Settings", fields, frozen=True)
-    read = tyro.cli(together, args=arguments, prog=prog, description=doc, config=(tyro.conf.AvoidSubcommands,))
+    about = (doc or "").strip().partition("\n")[0]
+    try:
+        read = tyro.cli(together, args=arguments, prog=prog, description=about, config=(tyro.conf.AvoidSubcommands,))
+    except ValueError as error:  # from an option that looks after itself
+        fail(str(error))
     return {name: getattr(read, name) for name in defaults}
+
+
+def within(options: object, **lowest: float) -> None:
+    """Refuse options that are below these numbers; None, an option that is not given, is no number."""
+    for name, low in lowest.items():
+        value = getattr(options, name)
+        if value is not None and not low <= value < math.inf:
+            raise ValueError(f"--{name.replace('_', '-')}: at least {low:g}, not {value}")
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """What is missing (a file, a package, a screen) ends the process with one line; mistakes of ours keep their traceback."""
+    from genmodels.storage import StorageError
+
+    try:
+        yield
+    except (OSError, ImportError, StorageError) as error:
+        fail(str(error))
 
 
 def fail(message: str) -> NoReturn:
