@@ -91,7 +91,7 @@ class Sheet:
         text: Sequence[tuple[str, str]] = (),
         act: Floats | None = None,
     ) -> Frames:
-        """The sheet with frames (H, W, 3), lines of text, each at the left and at the right, and at the first left an action."""
+        """The sheet with frames (H, W, 3), lines of text, each at the left and right, and at the first left an action."""
         from PIL import Image, ImageDraw
 
         image = Image.new("RGB", self.size, GROUND)

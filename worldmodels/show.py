@@ -3,6 +3,7 @@
 record    the agent plays, M dreams along                -> videos/NAME.mp4, .gif, or one picture of it
 dream     the agent plays in its dream                   -> its score there, videos/NAME.mp4
 held_out  the agent plays on seeds no stage has used     -> its score, a file of episodes
+    session   a person plays, or the agent                   -> worldmodels.play
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from worldmodels import evaluate, recording, stages, video
 from worldmodels.agent import Agent
 from worldmodels.controller import Reflex
 from worldmodels.interfaces import MakeEnv
+from worldmodels.play import Session
 from worldmodels.rollout import rollout, steps
 from worldmodels.run import Run, Stage
 from worldmodels.types import Frames
@@ -126,6 +128,14 @@ def held_out(run: Run, make_env: MakeEnv, episodes: int, *, baselines: bool, see
     agent(run)
     root = run.seed(Stage.EVALUATE, 1) if seed is None else seed
     return stages.judge(run, make_env, root, episodes, baselines=baselines, name=name)["agent"]
+
+
+def session(run: Run, make_env: MakeEnv, seed: int | None = None) -> Session:
+    """The run's dream and real environment, to be played in; seed None is one that no stage has used."""
+    player, space = agent(run), stages.actions(run, make_env)
+    root = run.seed(Stage.RECORD, 2) if seed is None else seed
+    dreams = stages.dream(run, player.memory, space, 1)
+    return Session(player, dreams, stages.world(run, make_env, root, test=True, slots=1), root)
 
 
 def _keep(run: Run, pictures: Iterator[Frames], name: str, suffix: str, fps: float, still: int | None = None) -> Path:
