@@ -19,7 +19,7 @@ class Own:
     gif: bool = False
     """write a GIF instead of an MP4"""
     still: int | None = None
-    """write only the picture of this number, as PNG"""
+    """write only the picture of this number, or the last, as PNG"""
     episodes: int = 1
     """episodes, one after another"""
     max_steps: int = 0

@@ -150,7 +150,7 @@ def dreams(steps: Iterable[Step], vision: VisionModel, latent: int, *, columns: 
 def _dream_captions(over: Array, ret: Array, length: Array, ended: Array | None = None) -> list[Caption]:
     marked = np.zeros_like(over) if ended is None else ended
     return [
-        Caption(f"{length[slot]}", f"{ret[slot]:.1f}" if over[slot] or marked[slot] else "", marked=bool(marked[slot]))
+        Caption(f"step {length[slot]}", f"{ret[slot]:.1f}" if over[slot] or marked[slot] else "", marked=bool(marked[slot]))
         for slot in range(len(over))
     ]
 

@@ -8,6 +8,7 @@ held_out  the agent plays on seeds no stage has used     -> its score, a file of
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -62,7 +63,7 @@ def record(
         fps: pictures a second.
         warmup, redream, temperature: of the dream; see `worldmodels.recording.watch`.
         seed: the root of the episodes' seeds; None for one that no stage uses.
-        still: write only the picture of this number, as PNG.
+        still: write only the picture of this number (or the last, if there are fewer), as PNG.
     """
     player = agent(run)
     root = run.seed(Stage.RECORD) if seed is None else seed
@@ -145,9 +146,7 @@ def _keep(run: Run, pictures: Iterator[Frames], name: str, suffix: str, fps: flo
         count = video.write(path, pictures, fps)
         run.say(f"{path}: {count} pictures, {count / fps:.1f} s")
     else:
-        picture = next(islice(pictures, still, None), None)
-        if picture is None:
-            raise IndexError(f"still: there are not {still + 1} pictures; choose an earlier one, or more episodes")
+        number, picture = deque(islice(enumerate(pictures), still + 1), maxlen=1).pop()
         save_png(path, picture)
-        run.say(f"{path}: picture {still} of the video")
+        run.say(f"{path}: picture {number} of the video")
     return path
