@@ -108,7 +108,7 @@ class ActiveUpdate:
         """Take one step of the optimiser, and let the average follow."""
         parameters = list(self.parameters.values())
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
+            parameter.grad = None if gradient is None else _laid_out_like(parameter, gradient)
         if self.update.clip is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, self.update.clip, norm)
         for group in self.optimizer.param_groups:
@@ -146,3 +146,10 @@ class ActiveUpdate:
                 like = parameter if parameter.shape == value.shape else value  # keeps the parameter's memory layout
                 held = torch.empty_like(like, dtype=value.dtype, device=parameter.device)
                 self.optimizer.state[parameter][slot] = held.copy_(value)
+
+
+def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient in the parameter's own memory order: fused optimisers walk both as they lie, and do not ask."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)

@@ -265,3 +265,34 @@ def test_clear_errors() -> None:
     with pytest.raises(ValueError, match="update 'u' moves a parameter that is not the model's"):
         ActiveUpdate(update([model.weight, nn.Parameter(torch.zeros(1))]), model)
     assert update(model.parameters()).parameters == (model.weight, model.bias)
+
+
+# ------------------------------------------------------------------------------------------------------- memory order
+
+
+def test_a_gradient_that_lies_otherwise_in_memory_moves_the_right_numbers() -> None:
+    """Fused optimisers walk parameter and gradient as they lie; a batched product hands back a transposed one."""
+    model = layer([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [0.0, 0.0])
+    wanted = torch.tensor([[1.0, -1.0, 1.0], [1.0, 1.0, -1.0]])
+    update = active(model, optimizer=Optimizer(lr=1.0, betas=(0.0, 0.0)))
+    transposed = wanted.t().contiguous().t()
+    assert transposed.stride() != model.weight.stride()
+    update.move([transposed, torch.zeros(2)], torch.tensor(1.0), 0, 0.0)
+    assert model.weight.detach() == pytest.approx(-wanted, abs=1e-5)
+
+
+def test_the_same_loss_written_with_another_layout_learns_the_same() -> None:
+    x, y = torch.randn(64, 3), torch.randn(64, 2)
+    learned = []
+    for batched in (False, True):
+        model = layer([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], [0.0, 0.0])
+
+        def loss(batch: Tensor, model: nn.Linear = model, batched: bool = batched) -> tuple[Tensor, dict[str, float]]:
+            weight = model.weight
+            out = torch.bmm(x[None], weight[None].transpose(1, 2))[0] + model.bias if batched else model(x)
+            return (out - y).square().mean(), {}
+
+        update = ActiveUpdate(Update("u", loss, model.parameters(), Optimizer(lr=0.01)), model)
+        take(update, range(50))
+        learned.append(model.weight.detach().clone())
+    assert learned[0] == pytest.approx(learned[1], abs=1e-5)
