@@ -109,6 +109,6 @@ def _generator(shape: Sequence[int], latent: int, width: int) -> nn.Module:
 
 def _critic(shape: Sequence[int], width: int) -> nn.Module:
     if len(shape) == 1:
-        seen = FourierFeatures(shape[0])
+        seen = FourierFeatures(shape[0], frequency=1.5)
         return nn.Sequential(seen, mlp((seen.out_features, width, width, width, 1), Kinked))
     return ConvEncoder(shape, 1, width, blocks=0, activation=Kinked)

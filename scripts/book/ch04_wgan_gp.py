@@ -34,7 +34,7 @@ def points(run: Recipe) -> None:
     """The grid of Gaussians, scaled to unit variance for the networks and back for the judge."""
     plane, scale = GaussianGrid(), 2.8
     gan = WGANGP(shape=(2,), latent=2, width=128, penalty=1.0, critic_steps=1)
-    gan = train(run, "grid", gan, plane.sample(200_000, seed=run.seed) / scale, batch=128, share=0.4)
+    gan = train(run, "grid", gan, plane.sample(200_000, seed=run.seed) / scale, batch=128, share=0.45)
     samples = scale * gan.sample(run.count(10_000, 500))
     found = grid_modes(samples, plane.centres, plane.sd)
     run.figure("grid: modes of 25", found.modes, at_least(25))
@@ -47,7 +47,7 @@ def points(run: Recipe) -> None:
 
 def digits(run: Recipe) -> None:
     """Handwritten digits."""
-    gan = train(run, "mnist", WGANGP(shape=(1, 28, 28), critic_steps=2), mnist("train"), batch=64, share=0.35)
+    gan = train(run, "mnist", WGANGP(shape=(1, 28, 28), critic_steps=2), mnist("train"), batch=64, share=0.33)
     samples = gan.sample(run.count(10_000, 200))
     judged = judge_digits(samples)
     run.figure("MNIST: r", judged["r"], at_most(0.3))
@@ -61,7 +61,7 @@ def digits(run: Recipe) -> None:
 def stacked(run: Recipe) -> None:
     """Three digits as the channels of one image."""
     gan = WGANGP(shape=(3, 28, 28), critic_steps=2)
-    gan = train(run, "stacked", gan, stacked_mnist(60_000, run.seed), batch=64, share=0.25)
+    gan = train(run, "stacked", gan, stacked_mnist(60_000, run.seed), batch=64, share=0.22)
     samples = gan.sample(run.count(25_600, 200))
     found = stacked_modes(samples, judge("mnist"))
     run.figure("stacked MNIST: modes of 1000", found.modes, published="959; PacGAN 1000")
@@ -71,7 +71,7 @@ def stacked(run: Recipe) -> None:
 
 def main() -> None:
     """All three, one after the other."""
-    run = Recipe(__doc__, row=12, system="WGAN-GP", minutes=7.0)
+    run = Recipe(__doc__, row=12, system="WGAN-GP", minutes=9.0)
     points(run)
     digits(run)
     stacked(run)
