@@ -6,7 +6,7 @@
 
 | name | what | options beside `workers` |
 |---|---|---|
-| dodge | balls fall, a paddle must not be hit; made to be learned in minutes | |
+| dodge | balls fall, a paddle must not be hit; made to be learned in minutes | repeat |
 | carracing | Gymnasium's CarRacing-v3, a fresh track each episode | backend threads repeat actions bar stalled max_frames |
 | takecover | ViZDoom's Take Cover, as Ha and Schmidhuber (2018) played it | skill |
 | gym:ID | any Gymnasium environment that shows images | repeat |

@@ -46,12 +46,18 @@ _MARGIN = _SPRITE  # of the canvas, on which balls enter and leave
 class Dodge(Worlds):
     """N slots of Dodge.
 
+    Arguments:
+        frames: to draw into.
+        repeat: steps for which an action is held; their rewards are summed, and the last is drawn.
+
     Fields, for whoever may look behind the frames: `paddle` (N,), and of the balls (N, BALLS) `x y` (centres) and `vx vy`.
     """
 
-    def __init__(self, frames: Frames) -> None:
+    def __init__(self, frames: Frames, repeat: int = 1) -> None:
+        if repeat < 1:
+            raise ValueError(f"repeat: an action lasts at least 1 step, not {repeat}")
         count = len(frames)
-        self.frames = frames
+        self.frames, self.repeat = frames, repeat
         self.action_space = box(1)
         self.time = np.zeros(count, np.int64)
         self.paddle = np.zeros(count, np.float32)
@@ -81,6 +87,18 @@ class Dodge(Worlds):
         return self._none
 
     def step(self, actions: NDArray[Any]) -> Outcome:
+        """Hold these actions for `repeat` steps; what comes after the end of an episode counts for nothing."""
+        rew, end, trunc = np.zeros(len(actions)), self._none.copy(), self._none.copy()
+        for _ in range(self.repeat):
+            hit = self._move(actions)
+            going = ~(end | trunc)
+            rew += going & ~hit
+            end |= going & hit
+            trunc |= going & ~hit & (self.time >= LIMIT)
+        self._draw(self._all)
+        return Outcome(rew, end, trunc, self._none.copy())
+
+    def _move(self, actions: NDArray[Any]) -> NDArray[np.bool_]:
         """Move the paddles, then the balls, throw those that are due, and see who is hit."""
         self.time += 1
         self.paddle = np.clip(self.paddle + SPEED * actions[:, 0], HALF_WIDTH, SIDE - HALF_WIDTH)
@@ -89,9 +107,7 @@ class Dodge(Worlds):
         self.vx = np.where(bounced, -self.vx, self.vx)
         self.x, _ = fold(self.x)
         self._throw()
-        self._draw(self._all)
-        end = np.asarray(hits(self.x, self.y, self.paddle[:, None]).any(1))
-        return Outcome(np.where(end, 0.0, 1.0), end, ~end & (self.time >= LIMIT), self._none.copy())
+        return np.asarray(hits(self.x, self.y, self.paddle[:, None]).any(1))
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -195,3 +195,25 @@ def test_what_was_drawn_is_gone_in_the_next_frame() -> None:
     fresh._draw(np.arange(4))
     assert np.array_equal(worlds.frames, fresh.frames)
     assert worlds.x.shape == (4, BALLS)
+
+
+@pytest.mark.parametrize("repeat", [2, 4])
+def test_a_repeated_action_is_as_many_steps(repeat: int) -> None:
+    """The same actions, held by the environment or by hand, earn and end the same."""
+    count, actions = 32, np.random.default_rng(0).uniform(-1, 1, (40, 32, 1)).astype(np.float32)
+    held, stepped = (Dodge(np.zeros((count, *FRAME), np.uint8), repeat=times) for times in (repeat, 1))
+    for worlds in (held, stepped):
+        worlds.begin(range(count), range(count))
+    over = np.zeros(count, np.bool_)
+    for action in actions:
+        outcome = held.step(action)
+        rew, ended = np.zeros(count), np.zeros(count, np.bool_)
+        for _ in range(repeat):
+            small = stepped.step(action)
+            rew += small.rew * ~ended
+            ended |= small.end | small.trunc
+        assert np.array_equal(outcome.rew[~over], rew[~over])
+        over |= outcome.end | outcome.trunc
+        assert np.array_equal(held.frames[~over], stepped.frames[~over])
+    with pytest.raises(ValueError, match="at least 1 step"):
+        Dodge(np.zeros((1, *FRAME), np.uint8), repeat=0)
