@@ -33,6 +33,7 @@ EAGER = {
     "envs": {"numpy", "gymnasium"},
 }
 EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py", "viz/png.py")}
+EAGER_BY_FILE["worldmodels/sb3.py"] = {"stable_baselines3"}
 
 
 def imported(path: Path, eager: bool = False) -> Iterator[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from worldmodels.controller import Controller
 
 Option = bool | int | float | str
+Algorithm = Literal["PPO", "A2C", "SAC", "TD3", "DDPG", "DQN"]  # of Stable-Baselines3
 
 
 @dataclass(frozen=True)
@@ -246,6 +247,24 @@ class Gradient:
 
 
 @dataclass(frozen=True)
+class StableBaselines:
+    """An algorithm of Stable-Baselines3, in the dream."""
+
+    algorithm: Algorithm = "PPO"
+    """which; SAC, TD3 and DDPG are for continuous actions, DQN for a choice"""
+    iterations: int = 50
+    """how often it learns for `steps`, in each round of data"""
+    steps: int = 16_384
+    """dreamt steps of an iteration, over all dreams"""
+    dreams: int = 256
+    """dreams side by side"""
+    gamma: float = 0.99
+    """discount"""
+    lr: float = 3e-4
+    """learning rate"""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The only score that counts: held-out episodes in the real environment."""
 
@@ -271,7 +290,7 @@ class Experiment:
     """C"""
     dream: Dream = field(default_factory=Dream)
     """the dream"""
-    learner: Evolve | Gradient = field(default_factory=Gradient)
+    learner: Evolve | Gradient | StableBaselines = field(default_factory=Gradient)
     """how C learns"""
     evaluation: Evaluation = field(default_factory=Evaluation)
     """how it is judged"""
@@ -308,6 +327,7 @@ PARTS = {
         Dream,
         Evolve,
         Gradient,
+        StableBaselines,
         Evaluation,
     )
 }

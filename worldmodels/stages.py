@@ -19,7 +19,7 @@ from genmodels.training import fit
 from genmodels.updates import Optimizer
 from worldmodels import evaluate as scores
 from worldmodels.agent import Agent
-from worldmodels.config import Evolve
+from worldmodels.config import Evolve, StableBaselines
 from worldmodels.controller import Controller, Reflex, sight_size
 from worldmodels.dream import DreamVectorEnv, Starts
 from worldmodels.evolution import Evolution, Fitness
@@ -232,6 +232,18 @@ def _learner(
             sigma=about.sigma,
             diagonal=about.diagonal,
             judge_every=about.judge_every,
+            seed=seed,
+        )
+    if isinstance(about, StableBaselines):
+        from worldmodels.sb3 import SB3Learner
+
+        return SB3Learner(
+            controller,
+            dream(run, memory, space, about.dreams),
+            algorithm=about.algorithm,
+            steps=about.steps,
+            gamma=about.gamma,
+            lr=about.lr,
             seed=seed,
         )
     return PPO(
