@@ -72,7 +72,7 @@ class VAEConfig:
     batch: int = 64
     """frames in a batch"""
     sd: float = 0.0
-    """standard deviation of a pixel; 0 learns it"""
+    """standard deviation of a pixel; 0 learns it, which takes longer"""
     heavy_rows: tuple[int, int] = (0, 0)
     """rows (from, to) whose errors count `row_weight` times"""
     row_weight: float = 1.0
@@ -232,18 +232,18 @@ class Gradient:
     """dreams side by side"""
     length: int = 32
     """steps of a dreamt stretch"""
-    epochs: int = 3
+    epochs: int = 4
     """passes over what was dreamt"""
     minibatch: int = 4096
     """steps in a minibatch"""
     gamma: float = 0.99
     """discount"""
-    lr: float = 3e-4
+    lr: float = 1e-3
     """learning rate"""
-    sd: float = 0.4
-    """first standard deviation of actions"""
-    sd_last: float = 0.15
-    """last standard deviation of actions"""
+    sd: float = 0.8
+    """first standard deviation of actions, before they are squashed"""
+    sd_last: float = 0.3
+    """last standard deviation"""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """Proximal policy optimisation in the dream (Schulman et al. 2017, arXiv 1707.06347).
 
-    act ~ N(C(x), sd^2), or a categorical for a Discrete space                  x = [z, h]
+    u ~ N(scores(x), sd^2), act = tanh u; a categorical for a Discrete space     x = [z, h]
     A_t = sum_k (gamma lambda)^k [rew + gamma V(x') - V(x)]_{t+k}                the advantage (GAE)
     min   -E min(r A, clip(r, 1 - eps, 1 + eps) A) - entropy H                   r = p(act) / p_old(act)
     min    E (V(x) - A - V_old(x))^2
+
+Noise is added before the squashing: beyond it, an actor that is sure could not act so, and what it learned would drown.
 
 Each iteration dreams anew: thousands of short stretches from moments that really happened, cut after `length` steps and
 completed by V. So nothing but weights is carried from one iteration to the next, and a dream has little time to drift.
@@ -75,8 +77,8 @@ class PPO(Learner):
         clip: float = 0.2,
         entropy: float = 0.001,
         lr: float = 3e-4,
-        sd: float = 0.4,
-        sd_last: float = 0.15,
+        sd: float = 0.8,
+        sd_last: float = 0.3,
         iterations: int = 100,
         hidden: int = 128,
         seed: int = 0,
@@ -192,21 +194,21 @@ class PPO(Learner):
         return self.value.loss(batch["x"], batch["target"]), {}
 
     def _sample(self, x: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """What is taken, and what the world is given: noise may carry an action beyond the box."""
+        """What is drawn, and what the world is given."""
         scores = self.controller.scores(x)
         if self.controller.discrete:
             chosen = torch.multinomial(scores.softmax(-1), 1, generator=random)[:, 0]
             taken = torch.nn.functional.one_hot(chosen, scores.shape[-1]).float()
             return taken, taken
-        taken = scores.tanh() + self._noise * torch.randn(scores.shape, generator=random)
-        return taken, taken.clamp(-1.0, 1.0)
+        taken = scores + self._noise * torch.randn(scores.shape, generator=random)
+        return taken, taken.tanh()
 
     def _log_prob(self, x: Tensor, act: Tensor) -> Tensor:
         """Of what was taken, up to a constant."""
         scores = self.controller.scores(x)
         if self.controller.discrete:
             return (scores.log_softmax(-1) * act).sum(-1)
-        return -0.5 * ((act - scores.tanh()) / self._noise).square().sum(-1)
+        return -0.5 * ((act - scores) / self._noise).square().sum(-1)
 
     def _entropy(self, x: Tensor) -> Tensor:
         """Of a choice; a Gaussian's depends on its standard deviation alone, which is not learned."""
@@ -262,7 +264,7 @@ class _Value(nn.Module):
 
 
 class _Exploring(Policy):
-    """The actor at work; `taken` is its last action before it was cut to the box."""
+    """The actor at work; `taken` is what it drew last, before the squashing."""
 
     def __init__(self, sample: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]], seed: int) -> None:
         self._sample = sample

@@ -27,13 +27,13 @@ from worldmodels.config import (
 def dodge() -> Experiment:
     """Falling balls, a paddle: the whole chain in about a minute."""
     return Experiment(
-        world=World("dodge", slots=64),
-        collect=Collect(episodes=256, policy="held", span=12),
-        vision=VAEConfig(latent=24, beta=0.3, steps=800),
-        memory=MDNRNNConfig(hidden=128, reward=False, window=24, steps=900, batch=64),
+        world=World("dodge", {"repeat": 4}, slots=64),
+        collect=Collect(episodes=512, policy="held", span=4),
+        vision=VAEConfig(latent=24, sd=0.08, steps=600),
+        memory=MDNRNNConfig(hidden=128, reward=False, window=32, steps=800),
         controller=ControllerConfig(hidden=(64,)),
-        dream=Dream(horizon=200),
-        learner=Gradient(iterations=100, dreams=256),
+        dream=Dream(horizon=50, alive=4.0),
+        learner=Gradient(iterations=100, dreams=640, length=12, minibatch=1024, gamma=0.97),
     )
 
 
@@ -41,8 +41,8 @@ def dodge_tiny() -> Experiment:
     """The same in ten seconds."""
     return replace(
         dodge(),
-        collect=Collect(episodes=48, policy="held", span=12),
-        vision=VAEConfig(latent=12, width=8, steps=60, batch=48),
+        collect=Collect(episodes=64, policy="held", span=4),
+        vision=VAEConfig(latent=12, width=8, sd=0.08, steps=60, batch=48),
         memory=MDNRNNConfig(hidden=32, reward=False, window=16, steps=60, batch=32),
         learner=Gradient(iterations=6, dreams=64),
         evaluation=Evaluation(episodes=32),
