@@ -18,8 +18,10 @@ class Own:
 
 if __name__ == "__main__":
     target, _ = command.parse(__doc__, Own)
-    import envs
-    from worldmodels.pipeline import pipeline
+    with command.told():
+        import envs
+        from worldmodels.pipeline import pipeline
 
-    run = target.open()
-    pipeline(run, envs.make)
+        run = target.open()
+        with command.resumable(run):
+            pipeline(run, envs.make)

@@ -12,6 +12,7 @@ import contextlib
 import difflib
 import math
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, make_dataclass
@@ -129,6 +130,25 @@ def told() -> Iterator[None]:
         yield
     except (OSError, ImportError, StorageError) as error:
         fail(str(error))
+
+
+@contextlib.contextmanager
+def resumable(run: Run) -> Iterator[None]:
+    """Asked to stop, by Ctrl-C or SIGTERM, the process leaves with one line that says how to go on."""
+
+    def leave(number: int, frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as stop:
+        code = stop.code if isinstance(stop, SystemExit) else 130
+        if code:
+            print(f"go on with: python scripts/run.py --resume {run.folder}", file=sys.stderr)
+        raise SystemExit(code) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def fail(message: str) -> NoReturn:

@@ -23,6 +23,8 @@ from worldmodels.config import (
     World,
 )
 
+NEVER = 100_000  # decisions without progress after which a held-out episode is cut
+
 
 def dodge() -> Experiment:
     """Falling balls, a paddle: the whole chain in about a minute."""
@@ -51,15 +53,15 @@ def dodge_tiny() -> Experiment:
 
 def carracing() -> Experiment:
     """CarRacing, the controller trained in the dream alone."""
-    options: dict[str, Option] = {"backend": "envpool", "repeat": 4, "actions": 2, "bar": True}
+    options: dict[str, Option] = {"backend": "envpool", "repeat": 4, "actions": 2, "bar": True, "stalled": 30}
     return Experiment(
-        world=World("carracing", options, {"backend": "gymnasium"}, slots=16),
-        collect=Collect(episodes=128, policy="correlated", span=8, drift=(0.0, 0.2), agent_episodes=16),
-        vision=VAEConfig(latent=32, width=24, beta=0.1, steps=6000, later_steps=600),
-        memory=MDNRNNConfig(hidden=256, reward_scale=5.0, steps=4000, later_steps=400),
+        world=World("carracing", options, {"backend": "gymnasium", "stalled": NEVER}, slots=16),
+        collect=Collect(episodes=64, policy="correlated", span=8, drift=(0.0, 0.2), agent_episodes=16),
+        vision=VAEConfig(latent=32, sd=0.1, heavy_rows=(56, 64), row_weight=4.0, steps=4000, later_steps=400),
+        memory=MDNRNNConfig(hidden=256, reward_scale=5.0, steps=3000, later_steps=400),
         controller=ControllerConfig(hidden=(128, 128)),
         dream=Dream(horizon=250),
-        learner=Gradient(iterations=40, dreams=1024),
+        learner=Gradient(iterations=40, dreams=512),
         rounds=12,
     )
 
@@ -69,11 +71,10 @@ def carracing_tiny() -> Experiment:
     whole = carracing()
     return replace(
         whole,
-        world=replace(whole.world, test_options={}),
+        world=replace(whole.world, test_options={"stalled": NEVER}),
         collect=replace(whole.collect, episodes=32, agent_episodes=16),
-        vision=replace(whole.vision, steps=1500, later_steps=200),
-        memory=replace(whole.memory, steps=1200, later_steps=300),
-        learner=Gradient(iterations=40),
+        vision=replace(whole.vision, steps=1200, later_steps=200),
+        memory=replace(whole.memory, steps=1000, later_steps=300),
         evaluation=Evaluation(episodes=20),
         rounds=3,
     )
