@@ -6,6 +6,7 @@
     4 memory       M learns what actions lead to                    -> memory/
     5 controller   C learns in the dream that M makes               -> controller/
     6 evaluate     the agent in the real environment                -> evaluation.jsonl
+    7 report       what there is to see of it                       -> report.html, videos/
     rounds > 1     back to 1, the agent now being the policy
 
 Each stage goes from what lies in the run folder to what lies in the run folder, and goes on where it was cut short.
@@ -13,7 +14,7 @@ Each stage goes from what lies in the run folder to what lies in the run folder,
 
 from __future__ import annotations
 
-from worldmodels import stages
+from worldmodels import report, stages
 from worldmodels.interfaces import MakeEnv
 from worldmodels.run import Run, Stage
 
@@ -33,6 +34,7 @@ def pipeline(run: Run, make_env: MakeEnv) -> None:
             for stage, work in CHAIN.items():
                 enter(run, make_env, stage, turn, work)
         enter(run, make_env, Stage.EVALUATE, run.experiment.rounds, stages.evaluate)
+        enter(run, make_env, Stage.REPORT, run.experiment.rounds, report.write)
         (run / "DONE").touch()
 
 

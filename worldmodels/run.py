@@ -48,6 +48,7 @@ class Stage(IntEnum):
     EVALUATE = 6
     BASELINES = 7
     RECORD = 8
+    REPORT = 9
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Pictures of what a model does. A picture is a value, a uint8 array (H, W, 3); `save_png` writes it.
+"""Pictures of what a model does. A picture is a value, a uint8 array (H, W, 3); `save_png` writes it, `png` makes bytes of it.
 
 | picture | of |
 |---|---|
@@ -8,14 +8,18 @@
 | `inverse_cdf_grid(decode)` | what is decoded from a plane of latents, each cell equally probable |
 | `scatter(samples, centres, real)` | samples in the plane above the real points |
 | `curves(metrics)` | every figure of a run's `metrics.jsonl` against the step |
+| `pit_histogram(values)` | where what came lay in what was predicted: flat if the predictions know what they do not know |
+| `spread(groups)` | groups of numbers: each of them, their mean and its uncertainty |
 """
 
+from genmodels.viz.calibration import pit_histogram, uniform_distance
 from genmodels.viz.curves import curves
 from genmodels.viz.figure import Picture
 from genmodels.viz.grids import grid, reconstructions
 from genmodels.viz.latents import inverse_cdf_grid, latent_scatter
-from genmodels.viz.png import save_png
+from genmodels.viz.png import png, save_png
 from genmodels.viz.points import scatter
+from genmodels.viz.spread import spread
 
 __all__ = [
     "Picture",
@@ -23,7 +27,11 @@ __all__ = [
     "grid",
     "inverse_cdf_grid",
     "latent_scatter",
+    "pit_histogram",
+    "png",
     "reconstructions",
     "save_png",
     "scatter",
+    "spread",
+    "uniform_distance",
 ]

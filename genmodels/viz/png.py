@@ -1,4 +1,4 @@
-"""Pictures on disk."""
+"""Pictures as bytes, and on disk."""
 
 from __future__ import annotations
 
@@ -22,9 +22,15 @@ def save_png(path: str | Path, image: Picture) -> None:
     ...     np.asarray(written)[0, 0].tolist()
     [255, 0, 0]
     """
+    data = png(image)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
+
+
+def png(image: Picture) -> bytes:
+    """A picture (H, W, 3) as the bytes of a PNG."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"a picture is uint8 of shape (H, W, 3), not {image.dtype} {image.shape}")
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
