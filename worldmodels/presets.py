@@ -61,7 +61,7 @@ def carracing() -> Experiment:
         memory=MDNRNNConfig(hidden=256, reward_scale=5.0, steps=3000, later_steps=400),
         controller=ControllerConfig(hidden=(128, 128)),
         dream=Dream(horizon=250),
-        learner=Gradient(iterations=40, dreams=512),
+        learner=Gradient(iterations=40, dreams=512, lr=3e-4),
         rounds=12,
     )
 

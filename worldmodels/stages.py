@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -48,11 +49,8 @@ def world(run: Run, make_env: MakeEnv, seed: int, *, test: bool = False, slots: 
 
 def actions(run: Run, make_env: MakeEnv) -> gymnasium.Space[Any]:
     """The action space of one slot of the real environment."""
-    env = world(run, make_env, 0, slots=1)
-    try:
+    with contextlib.closing(world(run, make_env, 0, slots=1)) as env:
         return env.single_action_space
-    finally:
-        env.close()
 
 
 def load(run: Run) -> Agent:
@@ -68,26 +66,18 @@ def collect(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Play episodes and keep them: by a random policy in the first round, by the agent in later ones."""
     about = run.experiment.collect
     wanted = about.episodes if turn == 1 else about.agent_episodes
-    slots = run.experiment.world.slots
-    replay: Replay | None = None
+    at_once = PER_SLOT * run.experiment.world.slots
     returns: list[float] = []
-    for batch, start in enumerate(range(0, wanted, PER_SLOT * slots)):
-        seed = run.seed(Stage.ROLLOUT, turn, batch)
-        env = world(run, make_env, seed)
-        try:
-            size = action_size(env.single_action_space)
-            replay = replay or Replay.create(run / "replay", action_size=size)
-            policy = _explorer(run, env, turn, seed)
-            there = {
-                (one.facts["round"], one.facts["batch"], one.facts["slot"], one.facts["number"]) for one in replay.episodes
-            }
+    with Replay.create(run / "replay", action_size=action_size(actions(run, make_env))) as replay:
+        there = {(one.facts["round"], one.facts["batch"], one.facts["slot"], one.facts["number"]) for one in replay.episodes}
+        for batch, start in enumerate(range(0, wanted, at_once)):
+            seed = run.seed(Stage.ROLLOUT, turn, batch)
             keep = partial(_keep, replay, there, {"round": turn, "batch": batch})
-            count = min(PER_SLOT * slots, wanted - start)
-            returns += [one.ret for one in rollout(env, policy, count, keep=keep, quiet=run.quiet)]
-        finally:
-            env.close()
-    assert replay is not None
-    return {"episodes": len(replay), "frames": replay.frames_total, "return": float(np.mean(returns))}
+            with contextlib.closing(world(run, make_env, seed)) as env:
+                policy = _explorer(run, env, turn, seed)
+                played = rollout(env, policy, min(at_once, wanted - start), keep=keep, quiet=run.quiet)
+            returns += [one.ret for one in played]
+        return {"episodes": len(replay), "frames": replay.frames_total, "return": float(np.mean(returns))}
 
 
 def _explorer(run: Run, env: VectorEnv, turn: int, seed: int) -> Policy:
@@ -283,12 +273,9 @@ def real_fitness(run: Run, make_env: MakeEnv, controller: Controller) -> Fitness
 
     def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
         agent = Agent(vision, memory, controller, run.experiment.controller.sees, population=candidates)
-        env = world(run, make_env, 0, slots=len(candidates) * about.repeats)
-        try:
-            seeds = [(seed >> 33) + repeat for _ in candidates for repeat in range(about.repeats)]
-            return _by_candidate(rollout(env, agent, env.num_envs, seed=seeds, quiet=True), len(candidates))
-        finally:
-            env.close()
+        seeds = [(seed >> 33) + repeat for _ in candidates for repeat in range(about.repeats)]
+        with contextlib.closing(world(run, make_env, 0, slots=len(seeds))) as env:
+            return _by_candidate(rollout(env, agent, len(seeds), seed=seeds, quiet=True), len(candidates))
 
     return fitness
 
@@ -321,11 +308,8 @@ def judge(
         contenders |= scores.baselines(actions(run, make_env), run.seed(Stage.BASELINES))
     played: dict[str, list[Played]] = {}
     for policy_name, policy in contenders.items():
-        env = world(run, make_env, seed, test=True)
-        try:
+        with contextlib.closing(world(run, make_env, seed, test=True)) as env:
             played[policy_name] = rollout(env, policy, episodes, quiet=run.quiet)
-        finally:
-            env.close()
         run.say(f"  {policy_name:<14} {scores.score(played[policy_name])}")
     dreamt = dream(run, agent.memory, actions(run, make_env), 64)
     played["dream"] = rollout(dreamt, Reflex(agent.controller), episodes, seed=seed, quiet=run.quiet)
