@@ -40,7 +40,8 @@ def write(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Make `report.html` in the run folder, with the videos that stand in it; figures to record."""
     agent = show.agent(run)
     episodes = play(run, make_env, agent)
-    film = show.record(run, make_env, name="report", max_steps=FILM)
+    lives = round(LENGTH / float(np.mean([one.length for one in episodes])))  # several, where they are short
+    film = show.record(run, make_env, name="report", episodes=lives, max_steps=FILM)
     show.dream(run, make_env, name="report_dream", episodes=1, side=3, max_steps=FILM // 2)
     values = np.concatenate([pit(agent.vision, agent.memory, one, run.seed(Stage.REPORT, 1)).ravel() for one in episodes])
     text = page.page(
@@ -50,7 +51,7 @@ def write(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
             "The agent, and what M makes of its world",
             "Left: the real environment. Middle: what V keeps of it. Right: M's own dream under the same actions; it is shown "
             "a frame again when the line below it is full.",
-            page.video(film.read_bytes(), "The agent plays on a seed that no stage has used."),
+            page.video(film.read_bytes(), "The agent plays on seeds that no stage has used."),
             page.video(
                 (run / "videos" / "report_dream.mp4").read_bytes(), "The agent in nine dreams; one that is over is dark."
             ),
@@ -186,7 +187,7 @@ def _memory(agent: Agent, episodes: Sequence[Episode], values: NDArray[np.float3
             "histogram of where the next latents lay in the distributions that M predicted for them",
         ),
         page.note(
-            f"One step ahead, for {len(values):,} numbers of latents that came: the distance of Kolmogorov and Smirnov to uniform "
+            f"One step ahead, for {len(values):,} numbers of latents that came: Kolmogorov and Smirnov's distance to uniform "
             f"is {uniform_distance(values):.3f}. Heaps at both ends: M is too sure; in the middle: not enough."
         ),
     )
