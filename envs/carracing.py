@@ -69,7 +69,8 @@ class CarRacing(Worlds):
         repeat: frames for which an action is held.
         actions: numbers in an action, 2 or 3.
         bar: whether the indicator bar is seen.
-        stalled: decisions without a new tile after which the episode is cut; None never cuts.
+        stalled: decisions without a new tile after which the car is lost and the episode ends: what is learned in a world
+            without it would hope for ever. None, as in the scores that people quote, never ends it.
         max_frames: after which the episode is cut.
     """
 
@@ -120,7 +121,8 @@ class CarRacing(Worlds):
             running = running[~end & (self._age[running] < self._limit)]
             if not len(running):
                 break
-        outcome.trunc[:] = ~outcome.end & ((self._age >= self._limit) | (self._idle >= self._patience))
+        outcome.end[:] |= self._idle >= self._patience
+        outcome.trunc[:] = ~outcome.end & (self._age >= self._limit)
         self.frames[:] = view(self._cars.pictures(np.arange(len(self.frames))), self._bar)
         return outcome
 

@@ -21,7 +21,6 @@ import gymnasium
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genmodels.dynamics import DynamicsModel

@@ -56,7 +56,7 @@ def carracing() -> Experiment:
     options: dict[str, Option] = {"backend": "envpool", "repeat": 4, "actions": 2, "bar": True, "stalled": 30}
     return Experiment(
         world=World("carracing", options, {"backend": "gymnasium", "stalled": NEVER}, slots=16),
-        collect=Collect(episodes=64, policy="correlated", span=8, drift=(0.0, 0.2), agent_episodes=16),
+        collect=Collect(episodes=256, policy="correlated", span=8, drift=(0.0, 0.2), agent_episodes=32),
         vision=VAEConfig(latent=32, sd=0.1, heavy_rows=(56, 64), row_weight=4.0, steps=4000, later_steps=400),
         memory=MDNRNNConfig(hidden=256, reward_scale=5.0, steps=3000, later_steps=400),
         controller=ControllerConfig(hidden=(128, 128)),
@@ -72,7 +72,7 @@ def carracing_tiny() -> Experiment:
     return replace(
         whole,
         world=replace(whole.world, test_options={"stalled": NEVER}),
-        collect=replace(whole.collect, episodes=32, agent_episodes=16),
+        collect=replace(whole.collect, episodes=160),
         vision=replace(whole.vision, steps=1200, later_steps=200),
         memory=replace(whole.memory, steps=1000, later_steps=300),
         evaluation=Evaluation(episodes=20),

@@ -60,12 +60,13 @@ def test_the_limit_counts_frames_not_decisions(monkeypatch: pytest.MonkeyPatch) 
     assert len(cars.seen) == 10
 
 
-def test_a_stalled_car_is_cut_after_so_many_decisions_without_a_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_car_is_lost_after_so_many_decisions_without_a_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     worlds, _ = scripted(monkeypatch, [3, -0.1, -0.1, 3, -0.1, -0.1, -0.1, -0.1], stalled=3)
-    cut = [bool(worlds.step(np.zeros((1, 3), np.float32)).trunc[0]) for _ in range(7)]
-    assert cut == [False] * 6 + [True]
+    steps = [worlds.step(np.zeros((1, 3), np.float32)) for _ in range(7)]
+    assert [bool(step.end[0]) for step in steps] == [False] * 6 + [True]
+    assert not any(step.trunc[0] for step in steps)
     worlds.begin([0], [1])
-    assert not worlds.step(np.zeros((1, 3), np.float32)).trunc[0]
+    assert not worlds.step(np.zeros((1, 3), np.float32)).end[0]
 
 
 def test_three_numbers_are_the_papers_and_two_share_gas_and_brake() -> None:
