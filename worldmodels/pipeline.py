@@ -26,6 +26,14 @@ CHAIN = {
     Stage.CONTROLLER: stages.train_controller,
 }
 
+DOORS = {
+    Stage.ROLLOUT: "rollout.py",
+    Stage.VISION: "train_vision.py",
+    Stage.ENCODE: "train_memory.py",
+    Stage.MEMORY: "train_memory.py",
+    Stage.CONTROLLER: "train_controller.py",
+}
+
 
 def pipeline(run: Run, make_env: MakeEnv) -> None:
     """Take a run to its end, from wherever it is."""
@@ -43,3 +51,20 @@ def enter(run: Run, make_env: MakeEnv, stage: Stage, turn: int, work: stages.Wor
     if not run.is_done(stage, turn):
         with run.stage(stage, turn) as figures:
             figures.update(work(run, make_env, turn))
+
+
+def alone(run: Run, make_env: MakeEnv, *stages_of_it: Stage) -> None:
+    """Do these stages of the round they are due in, and no others; an error names what is due before them."""
+    with run.lock():
+        for turn in range(1, run.experiment.rounds + 1):
+            for stage, work in CHAIN.items():
+                if run.is_done(stage, turn):
+                    continue
+                if stage not in stages_of_it:
+                    raise FileNotFoundError(
+                        f"{run.folder}: what comes next is {stage.name.lower()}: python scripts/{DOORS[stage]} {run.folder}"
+                    )
+                enter(run, make_env, stage, turn, work)
+                if stage is stages_of_it[-1]:
+                    return
+        run.say(f"{', '.join(stage.name.lower() for stage in stages_of_it)}: done in every round")

@@ -1,0 +1,25 @@
+"""Train V, which sees, on the frames that were collected.
+
+python scripts/train_vision.py runs/FOLDER      for the round that is next
+"""
+
+from dataclasses import dataclass
+
+from worldmodels import command
+
+
+@dataclass(frozen=True)
+class Own:
+    """No options of its own: those of an experiment are chosen when it begins."""
+
+
+if __name__ == "__main__":
+    target, _ = command.parse(__doc__, Own, presets=False)
+    with command.told():
+        import envs
+        from worldmodels.pipeline import alone
+        from worldmodels.run import Stage
+
+        run = target.open()
+        with command.resumable(run):
+            alone(run, envs.make, Stage.VISION)
