@@ -11,7 +11,7 @@
 
     run = Run.open("runs/FOLDER")
     dream = stages.dream(run, Model.load(run / "memory"), stages.actions(run, envs.make), slots=64)
-    PPO("MlpPolicy", DreamVecEnv(dream)).learn(100_000)
+    PPO("MlpPolicy", DreamVecEnv(dream), n_steps=256).learn(100_000)
 
 `SB3Learner` makes such an algorithm a stage of a run. Its actor is given the layers of C, so that what it has learned is put
 into C weight by weight, and nothing that comes after knows who taught it:

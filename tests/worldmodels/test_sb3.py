@@ -1,5 +1,6 @@
 """Stable-Baselines3 in the dream: the same dreams by another protocol, and actors that become C to the bit."""
 
+import runpy
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -8,14 +9,12 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import PPO
 from stable_baselines3.common.env_checker import check_env
 
 import envs
 from genmodels.autoencoders import VAE
 from genmodels.dynamics import MDNRNN
-from genmodels.model import Model
-from worldmodels import stages
+from worldmodels import sb3, stages
 from worldmodels.config import Experiment, StableBaselines, World, from_plain, plain
 from worldmodels.controller import Controller, Reflex
 from worldmodels.dream import DreamEnv, DreamVectorEnv, Starts
@@ -136,11 +135,17 @@ def test_one_dream_is_an_environment_in_their_eyes(space: gymnasium.Space) -> No
     check_env(DreamEnv(memory(), starts(), space, horizon=20, vision=VAE((3, 16, 16), Z, 4)))
 
 
-def test_their_algorithm_learns_in_the_dream_of_a_run(trained: Path) -> None:
-    run = Run.open(trained, quiet=True)
-    dream = stages.dream(run, Model.load(run / "memory"), stages.actions(run, envs.make), slots=8)
-    model = PPO("MlpPolicy", DreamVecEnv(dream), n_steps=16, batch_size=64, device="cpu")
-    assert model.learn(256).num_timesteps == 256
+def test_the_example_runs_as_it_stands(trained: Path, tmp_path: Path) -> None:
+    """That of the module's docstring, in a small run and for a short while."""
+    lines = [line.strip() for line in (sb3.__doc__ or "").splitlines() if line.startswith("    ")]
+    code = "\n".join(lines[: next(at for at, line in enumerate(lines) if ".learn(" in line) + 1])
+    smaller = {"runs/FOLDER": str(trained), "slots=64": "slots=4", "n_steps=256": "n_steps=16", "100_000": "64"}
+    for whole, small in smaller.items():
+        assert whole in code
+        code = code.replace(whole, small)
+    (tmp_path / "example.py").write_text(code)
+    names = runpy.run_path(str(tmp_path / "example.py"))
+    assert names["dream"].num_envs == 4
 
 
 # ----------------------------------------------------------------------------------------------------------- the learner
