@@ -250,6 +250,7 @@ class _Value(nn.Module):
     def loss(self, x: Tensor, target: Tensor) -> Tensor:
         return (self.net(x)[..., 0] - (target - self.shift) / self.scale).square().mean()
 
+    @torch.no_grad()
     def rescale(self, target: Tensor) -> None:
         """Follow the returns, and keep V as it is: the last layer is changed to undo the change of units."""
         share = 0.1 if self.scale != 1.0 else 1.0
