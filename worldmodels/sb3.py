@@ -22,6 +22,7 @@ into C weight by weight, and nothing that comes after knows who taught it:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ from worldmodels.dream import DreamVectorEnv
 from worldmodels.interfaces import Array, Learner
 
 REACH = 8.0  # before the squashing; tanh of it is 1 to six digits
-BUFFER = 100_000  # transitions that an algorithm with a memory of them keeps
+BUFFER, TRANSITIONS = 100_000, 32  # that an algorithm with a memory of them keeps, and to each of its gradient steps
 ON_POLICY, BOX_ONLY, DISCRETE_ONLY = ("PPO", "A2C"), ("SAC", "TD3", "DDPG"), ("DQN",)
 
 
@@ -206,7 +207,7 @@ class SB3Learner(Learner):
             shape["net_arch"] = {"pi": hidden, "vf": [128, 128]}
         else:
             shape["net_arch"] = hidden if self.algorithm in DISCRETE_ONLY else {"pi": hidden, "qf": [128, 128]}
-            settings["buffer_size"] = BUFFER
+            settings |= {"buffer_size": BUFFER, "gradient_steps": math.ceil(self.dream.num_envs / TRANSITIONS)}
         if self.algorithm == "PPO":
             length = max(2, self.steps // self.dream.num_envs)
             settings |= {"n_steps": length, "batch_size": _minibatch(length * self.dream.num_envs)}
