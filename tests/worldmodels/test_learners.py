@@ -140,7 +140,7 @@ def test_the_values_units_change_and_what_it_says_does_not() -> None:
     before = learner.value(x)
     with torch.no_grad():
         learner.value.rescale(torch.tensor([-5000.0, 1000.0, 30.0]))
-    assert learner.value(x).detach() == pytest.approx(before.detach(), rel=1e-4)
+    assert learner.value(x).detach() == pytest.approx(before.detach(), rel=1e-3, abs=1e-3)
 
 
 def test_a_batch_of_candidates_scores_as_each_alone() -> None:
