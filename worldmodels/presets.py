@@ -85,12 +85,13 @@ def takecover() -> Experiment:
     return Experiment(
         world=World("takecover", slots=16),
         collect=Collect(episodes=400, policy="held", span=10, agent_episodes=64),
-        vision=VAEConfig(latent=64, width=24, beta=0.3, steps=6000, later_steps=600),
+        vision=VAEConfig(latent=64, sd=0.08, steps=6000, later_steps=600),
         memory=MDNRNNConfig(hidden=512, reward=False, steps=6000, later_steps=600),
         controller=ControllerConfig(hidden=(64,)),
         dream=Dream(temperature=1.1, horizon=2100),
-        learner=Gradient(iterations=100, dreams=512),
+        learner=Gradient(iterations=100, dreams=512, length=48, sd=1.0, sd_last=0.5),
         rounds=3,
+        workers=2,
     )
 
 
@@ -100,9 +101,10 @@ def takecover_tiny() -> Experiment:
     return replace(
         whole,
         collect=replace(whole.collect, episodes=64),
-        vision=replace(whole.vision, latent=32, steps=1500),
-        memory=replace(whole.memory, hidden=256, steps=1200),
-        evaluation=Evaluation(episodes=32),
+        vision=VAEConfig(latent=32, sd=0.08, steps=1500),
+        memory=replace(whole.memory, hidden=256, steps=1500),
+        learner=Gradient(iterations=80, dreams=384, length=48, sd=1.0, sd_last=0.5),
+        evaluation=Evaluation(episodes=64, baselines=False),
         rounds=1,
     )
 
