@@ -145,7 +145,7 @@ def test_there_is_a_moment_for_each_frame_of_an_episode(trained: Path) -> None:
     for episode in (0, 1):
         mine = [moment for moment in found if moment.episode == episode]
         assert [moment.step for moment in mine] == list(range(len(mine)))
-        assert [moment.ret for moment in mine[:-1]] == [float(step) for step in range(len(mine) - 1)]
+        assert [moment.ret for moment in mine[:-1]] == [4.0 * step for step in range(len(mine) - 1)], "four steps an action"
     first = next(step for step in played(run) if step.over[0])
     assert np.array_equal([m for m in found if m.episode == 0][-1].real, first.after[0])
     assert max(m.step for m in recording.first_episodes(moments(run), 2, 7)) == 7
@@ -182,9 +182,9 @@ def test_the_dream_is_m_under_the_real_actions(trained: Path) -> None:
 
 def test_a_recording_shows_the_real_frames(trained: Path, tmp_path: Path) -> None:
     run = Run.open(copytree(trained, tmp_path / "run"), quiet=True)
-    path = show.record(run, envs.make, max_steps=20, seed=5)
-    found, real = decoded(path), list(recording.first_episodes(moments(run), 1, 20))
-    assert len(found) == len(real) == 21
+    path = show.record(run, envs.make, max_steps=8, seed=5)
+    found, real = decoded(path), list(recording.first_episodes(moments(run), 1, 8))
+    assert len(found) == len(real) == 9
     sheet = Sheet(3)
     left, top = sheet.corner(0)
     for picture, moment in zip(found, real, strict=True):
@@ -193,7 +193,7 @@ def test_a_recording_shows_the_real_frames(trained: Path, tmp_path: Path) -> Non
         assert abs(error).mean() < 3.0
     with Image.open(show.record(run, envs.make, seed=5, still=7)) as still:
         assert abs(np.asarray(still).astype(float) - found[7]).mean() < 3.0
-    with Image.open(show.record(run, envs.make, max_steps=20, seed=5, still=9999)) as last:
+    with Image.open(show.record(run, envs.make, max_steps=8, seed=5, still=9999)) as last:
         assert abs(np.asarray(last).astype(float) - found[-1]).mean() < 3.0
 
 
