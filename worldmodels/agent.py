@@ -35,7 +35,8 @@ class Agent(Policy):
         vision, memory, controller: the three.
         sees: what C sees.
         population: candidates (P, num_parameters) that share the slots in equal parts, instead of the controller's own weights.
-        noise: the standard deviation of what is added to actions, for exploration.
+        noise: the standard deviation of what is added to the actions of every second slot, for exploration: the others show
+            where the agent itself would go.
         seed: of that noise.
     """
 
@@ -67,6 +68,7 @@ class Agent(Policy):
         act = self.controller(features) if self.population is None else self.controller.crowd(self.population, features)
         if self.noise and not self.controller.discrete:
             wander = self.noise * self._random.standard_normal(tuple(act.shape), dtype=np.float32)
+            wander[::2] = 0.0
             act = (act + torch.from_numpy(wander)).clamp(-1.0, 1.0)
         return act.numpy(), Mind(memory, z, act)
 

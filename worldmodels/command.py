@@ -107,7 +107,7 @@ def _read(tyro: Any, defaults: dict[str, Any], arguments: Sequence[str], prog: s
     together = make_dataclass("Settings", fields, frozen=True)
     about = (doc or "").strip().partition("\n")[0]
     try:
-        read = tyro.cli(together, args=arguments, prog=prog, description=about, config=(tyro.conf.AvoidSubcommands,))
+        read = tyro.cli(together, args=arguments, prog=prog, description=about, config=(tyro.conf.CascadeSubcommandArgs,))
     except ValueError as error:  # from an option that looks after itself
         fail(str(error))
     return {name: getattr(read, name) for name in defaults}
