@@ -8,7 +8,7 @@
 |---|---|---|
 | dodge | balls fall, a paddle must not be hit; made to be learned in minutes | repeat |
 | carracing | Gymnasium's CarRacing-v3, a fresh track each episode | backend threads repeat actions bar stalled max_frames |
-| takecover | ViZDoom's Take Cover, as Ha and Schmidhuber (2018) played it | skill |
+| takecover | ViZDoom's Take Cover, as Ha and Schmidhuber (2018) played it | skill repeat |
 | gym:ID | any Gymnasium environment that shows images | repeat |
 
 `workers=n` simulates in n processes that may die (see `workers.py`). Imports neither `genmodels` nor `worldmodels`.

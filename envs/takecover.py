@@ -38,11 +38,15 @@ class TakeCover(Worlds):
     Arguments:
         frames: to draw into, (N, 64, 64, 3).
         skill: 1 to 5.
+        repeat: tics for which an action is held; their rewards are summed, and the last is drawn. The paper's is 1.
     """
 
-    def __init__(self, frames: Frames, skill: int = 4) -> None:
+    def __init__(self, frames: Frames, skill: int = 4, repeat: int = 1) -> None:
         if skill not in (1, 2, 3, 4, 5):
             raise ValueError(f"skill: 1 to 5, not {skill!r}")
+        if repeat < 1:
+            raise ValueError(f"repeat: an action lasts at least 1 tic, not {repeat}")
+        self._repeat = repeat
         vizdoom: Any = require("vizdoom", "doom", "takecover")
         self.frames, self.action_space = frames, box(1)
         self._folder = tempfile.TemporaryDirectory(prefix="takecover-")  # ViZDoom writes its settings somewhere
@@ -59,10 +63,10 @@ class TakeCover(Worlds):
         return np.zeros(len(self.frames), np.bool_)
 
     def step(self, actions: NDArray[Any]) -> Outcome:
-        """One tic of each game."""
+        """`repeat` tics of each game, or those that are left of its episode."""
         outcome = Outcome.blank(len(self._games))
         for slot, (game, action) in enumerate(zip(self._games, actions[:, 0], strict=True)):
-            outcome.rew[slot] = game.make_action([action < -THRESHOLD, action > THRESHOLD], 1)
+            outcome.rew[slot] = game.make_action([action < -THRESHOLD, action > THRESHOLD], self._repeat)
             if game.is_episode_finished():
                 outcome.end[slot] = game.is_player_dead()
                 outcome.trunc[slot] = not outcome.end[slot]

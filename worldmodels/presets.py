@@ -83,13 +83,13 @@ def carracing_tiny() -> Experiment:
 def takecover() -> Experiment:
     """DoomTakeCover, the controller trained in the dream alone."""
     return Experiment(
-        world=World("takecover", slots=16),
-        collect=Collect(episodes=400, policy="held", span=10, agent_episodes=64),
+        world=World("takecover", {"repeat": 4}, slots=16),
+        collect=Collect(episodes=400, policy="held", span=4, agent_episodes=64),
         vision=VAEConfig(latent=64, sd=0.08, steps=6000, later_steps=600),
         memory=MDNRNNConfig(hidden=512, reward=False, steps=6000, later_steps=600),
         controller=ControllerConfig(hidden=(64,)),
-        dream=Dream(temperature=1.1, horizon=2100),
-        learner=Gradient(iterations=100, dreams=512, length=48, sd=1.0, sd_last=0.5),
+        dream=Dream(temperature=1.1, horizon=525, alive=4.0),
+        learner=Gradient(iterations=100, dreams=512, length=24, minibatch=2048, gamma=0.98),
         rounds=3,
         workers=2,
     )
@@ -100,10 +100,10 @@ def takecover_tiny() -> Experiment:
     whole = takecover()
     return replace(
         whole,
-        collect=replace(whole.collect, episodes=64),
+        collect=replace(whole.collect, episodes=192),
         vision=VAEConfig(latent=32, sd=0.08, steps=1500),
         memory=replace(whole.memory, hidden=256, steps=1500),
-        learner=Gradient(iterations=80, dreams=384, length=48, sd=1.0, sd_last=0.5),
+        learner=Gradient(iterations=100, dreams=512, length=16, minibatch=2048, gamma=0.98),
         evaluation=Evaluation(episodes=64, baselines=False),
         rounds=1,
     )

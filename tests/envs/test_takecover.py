@@ -114,3 +114,18 @@ def test_a_fresh_uniform_action_at_each_tic_lives_201_tics() -> None:
     first = np.array([score[: 100 // count] for score in scores])
     print(f"takecover, random policy: {first.mean():.0f} +- {first.std():.0f} over {first.size} episodes")
     assert abs(first.mean() - 201) < 3 * 93 / np.sqrt(first.size)
+
+
+def test_a_held_action_is_as_many_tics() -> None:
+    """Standing still, the same episode lasts and earns the same, seen in steps of one tic or of four."""
+    lives = []
+    for repeat in (1, 4):
+        env = envs.make("takecover", 1, 3, repeat=repeat)
+        env.reset()
+        total, over = 0.0, False
+        while not over:
+            _, rew, end, trunc, _ = env.step(np.zeros((1, 1), np.float32))
+            total, over = total + float(rew[0]), bool(end[0] or trunc[0])
+        env.close()
+        lives.append(total)
+    assert abs(lives[0] - lives[1]) <= 1.0
