@@ -126,6 +126,12 @@ class CarRacing(Worlds):
         self.frames[:] = view(self._cars.pictures(np.arange(len(self.frames))), self._bar)
         return outcome
 
+    def telemetry(self) -> Floats:
+        """What the frames show, as numbers, (N, 3): see `GymnasiumCars.telemetry`. For measuring V, never for an agent."""
+        if not isinstance(self._cars, GymnasiumCars):
+            raise ValueError('telemetry: EnvPool does not tell where its cars are; take backend="gymnasium"')
+        return self._cars.telemetry()
+
     def close(self) -> None:
         """Close the simulator."""
         self._cars.close()
@@ -194,10 +200,24 @@ class GymnasiumCars(Cars):
         """What was drawn last."""
         return self._pictures[slots]
 
+    def telemetry(self) -> Floats:
+        """Where each car is on its road: metres right of the middle, radians it is turned from it, metres a second; (N, 3)."""
+        return np.array([_on_road(car.unwrapped) for car in self._cars])
+
     def close(self) -> None:
         """Close each environment."""
         for car in self._cars:
             car.close()
+
+
+def _on_road(car: Any) -> tuple[float, float, float]:
+    """Offset, turn and speed of a car, against the nearest point of its track's middle."""
+    road = np.array(car.track)[:, 1:]  # the road's direction, and its place
+    x, y = car.car.hull.position
+    direction, middle_x, middle_y = road[((road[:, 1] - x) ** 2 + (road[:, 2] - y) ** 2).argmin()]
+    offset = (x - middle_x) * np.cos(direction) + (y - middle_y) * np.sin(direction)
+    turn = (car.car.hull.angle - direction + np.pi) % (2 * np.pi) - np.pi
+    return float(offset), float(turn), float(np.hypot(*car.car.hull.linearVelocity))
 
 
 class EnvPoolCars(Cars):

@@ -154,3 +154,25 @@ def test_the_two_simulators_show_nearly_the_same() -> None:
     print(f"carracing: {same.sum()} of {count} tracks are the same; there a pixel differs by {mean:.1f} on average")
     assert same.sum() > count / 2
     assert mean < 8
+
+
+def test_telemetry_knows_where_the_car_is() -> None:
+    env = envs.make("carracing", 1, 3, actions=2)
+    assert isinstance(env.worlds, CarRacing)
+    env.reset()
+    offset, turn, speed = env.worlds.telemetry()[0]
+    assert abs(offset) < 1.0
+    assert abs(turn) < 0.1
+    assert speed < 1.0
+    for _ in range(40):
+        env.step(np.array([[0.0, 0.6]], np.float32))
+    assert env.worlds.telemetry()[0, 2] > 10.0
+    straight = env.worlds.telemetry()[0, 1]
+    for _ in range(15):
+        env.step(np.array([[1.0, 0.2]], np.float32))
+    right = env.worlds.telemetry()[0]
+    assert right[1] < straight - 0.2, "angles grow to the left"
+    assert right[0] > offset + 0.2
+    env.close()
+    with pytest.raises(ValueError, match='take backend="gymnasium"'):
+        envs.make("carracing", 1, 3, backend="envpool").worlds.telemetry()  # type: ignore[attr-defined]
