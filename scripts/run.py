@@ -4,6 +4,7 @@ python scripts/run.py dodge                             about a minute
 python scripts/run.py carracing --seed 3                about an hour
 python scripts/run.py dodge --memory.hidden 256         any setting of a preset can be changed
 python scripts/run.py --resume runs/FOLDER              go on with a run that was stopped or killed
+python scripts/run.py --resume runs/FOLDER --full       the studies of a run that is there
 """
 
 from dataclasses import dataclass
@@ -13,15 +14,21 @@ from worldmodels import command
 
 @dataclass(frozen=True)
 class Own:
-    """No options of its own yet."""
+    """What is done beside the chain."""
+
+    full: bool = False
+    """also study the run: dreams of several temperatures, and four-way ablation of M"""
 
 
 if __name__ == "__main__":
-    target, _ = command.parse(__doc__, Own)
+    target, own = command.parse(__doc__, Own)
     with command.told():
         import envs
+        from worldmodels import studies
         from worldmodels.pipeline import pipeline
 
         run = target.open()
         with command.resumable(run):
             pipeline(run, envs.make)
+            if own.full:
+                studies.full(run, envs.make)

@@ -3,6 +3,7 @@
     scores      the agent in the real environment, policies that see nothing, the agent in its dream
     V           frames that it never learned from, and what it keeps of them
     M           its dreams beside what really came; P(Z <= z) of what came, uniform where M is right about what it does not know
+    studies     where they were made: dreams of several temperatures, and what M is worth to C
     learning    every figure of V, M and C
 
 What is shown of V and M is played anew by the agent, on seeds that no other stage uses.
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from genmodels import storage
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import VisionModel
-from genmodels.viz import curves, pit_histogram, spread, uniform_distance
+from genmodels.viz import curves, intervals, pit_histogram, spread, uniform_distance
 from worldmodels import evaluate, page, recording, show, stages
 from worldmodels.agent import Agent, to_images
 from worldmodels.interfaces import MakeEnv
@@ -59,6 +60,7 @@ def write(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
         _scores(run),
         _vision(agent, episodes),
         _memory(agent, episodes, values, run.seed(Stage.REPORT, 2)),
+        *_studies(run),
         _learning(run),
         _about(run),
     )
@@ -146,10 +148,10 @@ def _top(run: Run) -> list[Html]:
 
 def _scores(run: Run) -> Html:
     found = evaluate.read(run / "evaluation.jsonl")
-    rows = []
-    for name, one in found.items():
-        low, high = one.mean - 1.96 * one.error, one.mean + 1.96 * one.error
-        rows.append((name, f"{one.mean:.1f}", f"{one.sd:.1f}", f"{low:.1f} to {high:.1f}", str(len(one.returns))))
+    rows = [
+        (name, f"{one.mean:.1f}", f"{one.sd:.1f}", _range(one.mean, one.error), str(len(one.returns)))
+        for name, one in found.items()
+    ]
     best = _best(found)
     shown = {name: found[name].returns for name in ("agent", "dream", best) if name}
     return page.section(
@@ -205,6 +207,49 @@ def _ahead(agent: Agent, episode: Episode, seed: int) -> Html:
     return page.strip(rows, [f"+{moment.alone}" if moment.alone else "seen" for moment in chosen])
 
 
+def _studies(run: Run) -> list[Html]:
+    """A section for each study that has parts which are done."""
+    parts = {study: [line for line in run.done if line["stage"] == study] for study in ("sweep", "ablation")}
+    return [section(parts[study]) for study, section in (("sweep", _sweep), ("ablation", _ablation)) if parts[study]]
+
+
+def _sweep(lines: Sequence[Mapping[str, Any]]) -> Html:
+    tau = [line["temperature"] for line in lines]
+    rows = [(f"{line['temperature']:g}", *_told(line, "dream"), *_told(line, "real")) for line in lines]
+    points = {
+        name: [(at, line[name], line[f"{name}_error"]) for at, line in zip(tau, lines, strict=True)]
+        for name in ("dream", "real")
+    }
+    return page.section(
+        "Temperature",
+        "A controller learned from scratch in the dream at each temperature, and was judged there and on the held-out episodes "
+        "of the real environment. A dream that is too sure of itself promises what the world does not keep.",
+        page.table(("temperature", "in its dream", "95 % interval", "real", "95 % interval"), rows),
+        page.chart(intervals(points, "temperature", "return"), "mean return in the dream and in reality against temperature"),
+    )
+
+
+def _ablation(lines: Sequence[Mapping[str, Any]]) -> Html:
+    rows = [
+        (line["part"].replace("-", " "), *_told(line, "real"), f"{line['frames']:,}", str(line["generations"]))
+        for line in lines
+    ]
+    return page.section(
+        "What M is worth",
+        "Linear controllers that evolved in the real environment, with equal numbers of frames. They see z alone, or z beside "
+        "the state of an M: one that learned nothing, the run's own, and one that learned on the actions of other windows.",
+        page.table(("C sees", "real", "95 % interval", "frames", "generations"), rows),
+    )
+
+
+def _told(line: Mapping[str, Any], name: str) -> tuple[str, str]:
+    return f"{line[name]:.1f}", _range(line[name], line[f"{name}_error"])
+
+
+def _range(mean: float, error: float) -> str:
+    return f"{mean - 1.96 * error:.1f} to {mean + 1.96 * error:.1f}"
+
+
 def _learning(run: Run) -> Html:
     """The curves of V and of M over all rounds, of C in the last."""
     last = run.experiment.rounds
@@ -218,7 +263,7 @@ def _learning(run: Run) -> Html:
         for name, folder in places.items()
         if (folder / "metrics.jsonl").exists()
     ]
-    done = {f"{line['stage']}, round {line['round']}" if last > 1 else line["stage"]: _figures(line) for line in run.done}
+    done = {_name(line, last): _figures(line) for line in run.done}
     every = page.folded("every stage, its seconds and its figures", page.facts(done))
     return page.section("Learning", "", *charts, every)
 
@@ -239,8 +284,15 @@ def _best(found: Mapping[str, evaluate.Score]) -> str:
     return max(blind, key=lambda name: found[name].mean, default="")
 
 
+def _name(line: Mapping[str, Any], rounds: int) -> str:
+    """Of a stage, or of a part of one, which comes after all rounds."""
+    if "part" in line:
+        return f"{line['stage']}, {line['part']}"
+    return f"{line['stage']}, round {line['round']}" if rounds > 1 else str(line["stage"])
+
+
 def _figures(line: Mapping[str, Any]) -> str:
-    told = {name: value for name, value in line.items() if name not in ("stage", "round", "seconds")}
+    told = {name: value for name, value in line.items() if name not in ("stage", "round", "part", "seconds")}
     seconds = f"{line['seconds']:g} s"
     return ", ".join([seconds, *(f"{name} {value:.4g}" for name, value in told.items())])
 

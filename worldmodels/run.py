@@ -4,9 +4,11 @@
     meta.json       versions, machine, commit, command
     metrics.jsonl   a line for each stage that is done, with its figures
     replay/ latents/ vision/ memory/ controller/ videos/     what the stages made
+    studies/        with `--full`, the variants of it that were compared, each a run folder
     evaluation.jsonl report.html log.txt LOCK DONE
 
-A stage is done when its line is in metrics.jsonl. One that was cut short is entered again and goes on from what it finds.
+A stage is done when its line is in metrics.jsonl, or one for each part of it. One that was cut short is entered again and goes
+on from what it finds.
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ class Stage(IntEnum):
     BASELINES = 7
     RECORD = 8
     REPORT = 9
+    SWEEP = 10
+    ABLATION = 11
 
 
 @dataclass
@@ -93,21 +97,21 @@ class Run:
         """The seed of one of the run's random streams, below 2^63."""
         return stream(self.experiment.seed, int(stage), *key) >> 1
 
-    def is_done(self, stage: Stage, turn: int) -> bool:
-        """Whether a stage of a round is done."""
-        return any(line["stage"] == stage.name.lower() and line["round"] == turn for line in self.done)
+    def is_done(self, stage: Stage, turn: int, part: str = "") -> bool:
+        """Whether a stage of a round, or a part of that stage, is done."""
+        wanted = (stage.name.lower(), turn, part)
+        return any((line["stage"], line["round"], line.get("part", "")) == wanted for line in self.done)
 
     @contextlib.contextmanager
-    def stage(self, stage: Stage, turn: int) -> Iterator[dict[str, float]]:
-        """Enter a stage; figures put into the dictionary are recorded when it is left whole."""
+    def stage(self, stage: Stage, turn: int, part: str = "") -> Iterator[dict[str, float]]:
+        """Enter a stage, or a part of one; figures put into the dictionary are recorded when it is left whole."""
         began = time.monotonic()
         figures: dict[str, float] = {}
-        self.say(
-            f"{stage.name.lower()}" + (f", round {turn} of {self.experiment.rounds}" if self.experiment.rounds > 1 else "")
-        )
+        turns = f", round {turn} of {self.experiment.rounds}" if self.experiment.rounds > 1 and not part else ""
+        self.say(f"{stage.name.lower()}{turns}" + (f", {part}" if part else ""))
         yield figures
         seconds = round(time.monotonic() - began, 1)
-        line = {"stage": stage.name.lower(), "round": turn, **figures, "seconds": seconds}
+        line = {"stage": stage.name.lower(), "round": turn, **({"part": part} if part else {}), **figures, "seconds": seconds}
         self.done.append(line)
         storage.write_bytes(self / "metrics.jsonl", "".join(json.dumps(each) + "\n" for each in self.done).encode())
         told = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())

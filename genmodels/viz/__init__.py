@@ -10,12 +10,14 @@
 | `curves(metrics)` | every figure of a run's `metrics.jsonl` against the step |
 | `pit_histogram(values)` | where what came lay in what was predicted: flat if the predictions know what they do not know |
 | `spread(groups)` | groups of numbers: each of them, their mean and its uncertainty |
+| `intervals(lines)` | means against a quantity, each with its uncertainty |
 """
 
 from genmodels.viz.calibration import pit_histogram, uniform_distance
 from genmodels.viz.curves import curves
 from genmodels.viz.figure import Picture
 from genmodels.viz.grids import grid, reconstructions
+from genmodels.viz.intervals import intervals
 from genmodels.viz.latents import inverse_cdf_grid, latent_scatter
 from genmodels.viz.png import png, save_png
 from genmodels.viz.points import scatter
@@ -25,6 +27,7 @@ __all__ = [
     "Picture",
     "curves",
     "grid",
+    "intervals",
     "inverse_cdf_grid",
     "latent_scatter",
     "pit_histogram",
