@@ -260,8 +260,13 @@ def _enter(run: Run, stage: Stage, work: Callable[[], Mapping[str, float]]) -> N
 
 
 def _judge(run: Run, make_env: MakeEnv) -> dict[str, float]:
-    """The variant on the held-out episodes of the run it belongs to, and in its own dream."""
-    found = stages.judge(run, make_env, run.seed(Stage.EVALUATE), run.experiment.evaluation.episodes, baselines=False)
+    """The variant on the held-out episodes of the run it belongs to, and in its own dream.
+
+    Dreams begin here where episodes began, as real ones do: the moments in which it learned may be ones where all is lost.
+    """
+    experiment = replace(run.experiment, dream=replace(run.experiment.dream, starts="first"))
+    judged, episodes = replace(run, experiment=experiment), experiment.evaluation.episodes
+    found = stages.judge(judged, make_env, run.seed(Stage.EVALUATE), episodes, baselines=False)
     real, dream = found["agent"], found["dream"]
     return {"real": real.mean, "real_error": real.error, "dream": dream.mean, "dream_error": dream.error}
 

@@ -1,0 +1,71 @@
+"""Chapter 12: a controller by evolution (CMA-ES) in the real environment, and what it owes to V and to M.
+
+The game is Dodge. V and M are learned from a blind policy's episodes. Then four linear controllers evolve on equal frames. They
+see z alone, or z beside the state of an M: one that learned nothing, the real one, one that learned on other windows' actions.
+The figures are mean returns over held-out episodes, the same for all arms; 200 is a whole game.
+"""
+
+from dataclasses import replace
+
+import envs
+from genmodels.recipe import Recipe
+from genmodels.viz import spread
+from worldmodels import evaluate, studies
+from worldmodels.config import Experiment
+from worldmodels.pipeline import alone
+from worldmodels.presets import dodge, dodge_tiny
+from worldmodels.run import Run, Stage
+
+SENSES = (Stage.ROLLOUT, Stage.VISION, Stage.ENCODE, Stage.MEMORY)
+
+
+def experiment(recipe: Recipe) -> Experiment:
+    """Dodge with the recipe's seed; with `--fast`, hardly anything of it."""
+    if not recipe.fast:
+        return replace(dodge(), seed=recipe.seed, device=recipe.device or "cpu")
+    tiny = dodge_tiny()
+    return replace(
+        tiny,
+        world=replace(tiny.world, slots=8),
+        collect=replace(tiny.collect, episodes=8),
+        vision=replace(tiny.vision, steps=2, batch=8),
+        memory=replace(tiny.memory, steps=2, batch=8),
+        evaluation=replace(tiny.evaluation, episodes=4),
+        seed=recipe.seed,
+    )
+
+
+def begin(recipe: Recipe) -> Run:
+    """The run in the recipe's folder: the one that is there, or a new one."""
+    there = [path.parent for path in sorted(recipe.folder.glob("*/config.json"))]
+    return Run.open(there[0]) if there else Run.create(experiment(recipe), "dodge", recipe.folder)
+
+
+def report(recipe: Recipe, run: Run) -> None:
+    """Each arm's score and its frames; M against the arms that lack it."""
+    parts = {line["part"]: line for line in run.done if line["stage"] == "ablation"}
+    found = {arm: evaluate.read(run / "studies" / arm / "evaluation.jsonl")["agent"] for arm in parts}
+    for arm, line in parts.items():
+        recipe.figure(f"{arm}: return", line["real"])
+        recipe.figure(f"{arm}: half of the 95 % interval", 1.96 * line["real_error"])
+        recipe.figure(f"{arm}: real frames", line["frames"])
+    for arm in [arm for arm in found if arm != "M"]:
+        recipe.figure(f"M above {arm}, standard errors", evaluate.standard_errors_between(found["M"], found[arm]))
+    recipe.picture("arms", spread({arm: score.returns for arm, score in found.items()}, "return"))
+    recipe.finish()
+
+
+def main() -> None:
+    """V and M, the four arms, and their scores."""
+    recipe = Recipe(__doc__, row=45, system="C with CMA-ES", minutes=10.0)
+    run = begin(recipe)
+    alone(run, envs.make, *SENSES)
+    few = replace(studies.EVOLVE, population=4, repeats=1)
+    frames = 3.0 * recipe.minutes
+    with run.lock():
+        studies.ablation(run, envs.make, studies.Settings(frames=frames, evolve=few if recipe.fast else studies.EVOLVE))
+    report(recipe, run)
+
+
+if __name__ == "__main__":
+    main()
