@@ -14,6 +14,7 @@ at it. Once it is done, its scores are a line in the metrics of the run it belon
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -30,14 +31,16 @@ from genmodels.batches import stream
 from genmodels.dynamics import Window
 from genmodels.model import Model
 from genmodels.storage import Sealed
-from worldmodels import report, stages
+from worldmodels import evaluate, report, stages
 from worldmodels.config import ControllerConfig, Evolve, Experiment, plain
-from worldmodels.controller import Controller
+from worldmodels.controller import Controller, Reflex
+from worldmodels.dream import DreamVectorEnv, Starts
 from worldmodels.evolution import Evolution
 from worldmodels.interfaces import Array, Learner, MakeEnv
 from worldmodels.latents import Latents, WindowBatches
 from worldmodels.learning import improve
-from worldmodels.run import Run, Stage
+from worldmodels.rollout import rollout
+from worldmodels.run import Run, Stage, versions
 
 WORK = {Stage.VISION: "vision", Stage.ENCODE: "latents", Stage.MEMORY: "memory"}  # what a variant may borrow, and its folder
 ARMS = {"V-alone": "z", "untrained-M": "zh", "M": "zh", "shuffled-M": "zh"}  # what C sees in each
@@ -50,7 +53,7 @@ class Settings:
     """How much both studies do."""
 
     temperatures: tuple[float, ...] = (0.1, 0.5, 1.0, 1.15, 1.3)
-    frames: float = 10.0  # of each arm, in multiples of those that the run collected
+    frames: float = 20.0  # of each arm, in multiples of those that the run collected
     evolve: Evolve = EVOLVE
 
 
@@ -262,13 +265,32 @@ def _enter(run: Run, stage: Stage, work: Callable[[], Mapping[str, float]]) -> N
 def _judge(run: Run, make_env: MakeEnv) -> dict[str, float]:
     """The variant on the held-out episodes of the run it belongs to, and in its own dream.
 
-    Dreams begin here where episodes began, as real ones do: the moments in which it learned may be ones where all is lost.
+    Dreams begin here where episodes began, as real ones do: among the moments in which it learned, all is lost in some.
     """
-    experiment = replace(run.experiment, dream=replace(run.experiment.dream, starts="first"))
-    judged, episodes = replace(run, experiment=experiment), experiment.evaluation.episodes
-    found = stages.judge(judged, make_env, run.seed(Stage.EVALUATE), episodes, baselines=False)
-    real, dream = found["agent"], found["dream"]
+    agent, space, about = stages.load(run), stages.actions(run, make_env), run.experiment
+    seed, episodes = run.seed(Stage.EVALUATE), about.evaluation.episodes
+    with contextlib.closing(stages.world(run, make_env, seed, test=True)) as env:
+        played = {"agent": rollout(env, agent, episodes, quiet=run.quiet)}
+    asleep = DreamVectorEnv(
+        agent.memory,
+        beginnings(Latents.open(run / "latents")),
+        64,
+        space,
+        sees=agent.sees,
+        temperature=about.dream.temperature,
+        horizon=about.dream.horizon,
+        alive=about.dream.alive,
+    )
+    played["dream"] = rollout(asleep, Reflex(agent.controller), episodes, seed=seed, quiet=run.quiet)
+    evaluate.write(run / "evaluation.jsonl", played, {"world": about.world.name, "seed": seed, "versions": versions()})
+    real, dream = (evaluate.score(played[name]) for name in ("agent", "dream"))
     return {"real": real.mean, "real_error": real.error, "dream": dream.mean, "dream_error": dream.error}
+
+
+def beginnings(latents: Latents) -> Starts:
+    """The moments at which episodes began."""
+    first = latents.offset[:-1]
+    return Starts(torch.from_numpy(latents.rows("mean", first)), torch.from_numpy(latents.rows("log_sd", first)))
 
 
 def _new_memory(run: Run) -> Any:

@@ -61,7 +61,7 @@ def main() -> None:
     run = begin(recipe)
     alone(run, envs.make, *SENSES)
     few = replace(studies.EVOLVE, population=4, repeats=1)
-    frames = 3.0 * recipe.minutes
+    frames = 2.0 * recipe.minutes
     with run.lock():
         studies.ablation(run, envs.make, studies.Settings(frames=frames, evolve=few if recipe.fast else studies.EVOLVE))
     report(recipe, run)
