@@ -16,6 +16,7 @@ import envs
 from genmodels import checkpoints
 from genmodels.dynamics import Window
 from genmodels.model import Model
+from genmodels.viz import intervals
 from worldmodels import evaluate, learning, stages, studies
 from worldmodels.controller import Controller
 from worldmodels.evolution import Evolution
@@ -229,3 +230,11 @@ def test_figures_of_a_part_are_one_line(studied: Run) -> None:
     assert [line["stage"] for line in lines].count("ablation") == 4
     assert lines[-1]["stage"] == "report"
     assert lines[-1]["part"] == "full"
+
+
+def test_intervals_are_drawn_in_any_order_of_their_points() -> None:
+    points = [(0.1, 107.6, 5.4), (0.5, 101.7, 5.2), (1.3, 113.2, 5.9)]
+    assert np.array_equal(intervals({"dream": points}), intervals({"dream": points[::-1]}))
+    assert not np.array_equal(intervals({"dream": points}), intervals({"dream": [(x, y, 2 * error) for x, y, error in points]}))
+    with pytest.raises(ValueError, match="a point on each"):
+        intervals({"dream": points, "real": []})
