@@ -128,7 +128,8 @@ def _linear_nats(known: Sequence[Tensor], train: Sequence[Seen], drawn: Sequence
 
 def _ridge(x: Floats, y: Floats, ridge: float) -> Floats:
     x = _with_one(x)
-    return np.linalg.solve(x.T @ x + ridge * len(x) * np.diag([*x[:, :-1].var(0) + 1e-12, 0.0]), x.T @ y)
+    penalty = ridge * len(x) * np.diag([*x[:, :-1].var(0) + 1e-12, 0.0])
+    return np.asarray(np.linalg.solve(x.T @ x + penalty, x.T @ y), np.float64)
 
 
 def _with_one(x: Floats) -> Floats:

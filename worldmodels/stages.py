@@ -180,9 +180,8 @@ def find_starts(memory: DynamicsModel, latents: Latents, anywhere: bool, seed: i
     M is taken through each episode from its first frame: a state made from a few steps only would not know what it should.
     """
     if not anywhere:
-        first = [latents.episode(index) for index in range(len(latents))]
-        mean = torch.stack([torch.as_tensor(episode.mean[0]).float() for episode in first])
-        return Starts(mean, torch.stack([torch.as_tensor(episode.log_sd[0]).float() for episode in first]))
+        mean, log_sd = (torch.from_numpy(latents.rows(name, latents.offset[:-1])) for name in ("mean", "log_sd"))
+        return Starts(mean, log_sd)
     share = min(1.0, moments / latents.frames)
     random = np.random.default_rng(seed)
     found: list[tuple[torch.Tensor, ...]] = []

@@ -65,8 +65,8 @@ def test_an_unknown_name_suggests_one(name: str, hint: str) -> None:
 def test_an_unknown_option_names_the_known(workers: int) -> None:
     with pytest.raises(TypeError, match="no option 'skil': its options are skill"):
         envs.make("takecover", 1, 0, workers=workers, skil=5)
-    with pytest.raises(TypeError, match="dodge has no option 'repeat': it has no options"):
-        envs.make("dodge", 1, 0, workers=workers, repeat=2)
+    with pytest.raises(TypeError, match="dodge has no option 'speed': its options are repeat"):
+        envs.make("dodge", 1, 0, workers=workers, speed=2)
 
 
 @pytest.mark.parametrize(

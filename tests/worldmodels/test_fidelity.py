@@ -45,7 +45,5 @@ def test_what_v_sees_of_both_simulators_is_reported(capsys: pytest.CaptureFixtur
         seen = [vision.encode(to_images(part[:, same].reshape(-1, 64, 64, 3))).mean for part in (ours, theirs)]
     error = (seen[0] - seen[1]).square().mean().sqrt() / seen[0].std(0).mean()
     with capsys.disabled():
-        print(
-            f"\n{same.sum()} of {len(same)} tracks alike; a pixel differs by {pixel:.1f}, a latent by {error:.2f} spreads"
-        )
+        print(f"\n{same.sum()} of {len(same)} tracks alike; a pixel differs by {pixel:.1f}, a latent by {error:.2f} spreads")
     assert error < 0.5
