@@ -53,7 +53,7 @@ def train(recipe: Recipe) -> Run:
 
 
 def drive(seed: int, slots: int, length: int) -> tuple[list[Episode], list[np.ndarray]]:
-    """Random driving on fresh tracks, and the telemetry of every frame but the first; those that leave the field do not count."""
+    """Random driving on fresh tracks, and the telemetry of every frame but the first; cars that leave the field are dropped."""
     with contextlib.closing(envs.make("carracing", slots, seed, repeat=4, actions=2)) as env:
         policy = Wanderer(env.single_action_space, "correlated", span=8, seed=seed, drift=(0.0, 0.2))
         driven, told = [], []
