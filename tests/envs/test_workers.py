@@ -149,7 +149,8 @@ def test_closing_and_collecting_leave_no_process() -> None:
 
 
 PARENT = """
-import sys, time, numpy as np, envs
+import signal, sys, time, numpy as np, envs
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 env = envs.make({name!r}, 2, 0, workers=2)
 env.reset()
 print(*[process.popen.pid for process in env.worlds._processes], flush=True)
