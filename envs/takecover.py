@@ -99,7 +99,7 @@ def _game(vizdoom: Any, skill: int, settings: Path) -> Any:
     game.set_screen_resolution(vizdoom.ScreenResolution.RES_640X480)
     game.set_screen_format(vizdoom.ScreenFormat.RGB24)
     game.set_render_hud(True)
-    for hidden in ("crosshair", "weapon", "decals", "particles", "screen_flashes"):
+    for hidden in ("crosshair", "weapon", "decals", "particles"):
         getattr(game, f"set_render_{hidden}")(False)
     game.set_window_visible(False)
     game.set_sound_enabled(False)

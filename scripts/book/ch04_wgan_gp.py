@@ -33,7 +33,7 @@ def slope(gan: WGANGP, real: torch.Tensor) -> float:
 def points(run: Recipe) -> None:
     """The grid of Gaussians, scaled to unit variance for the networks and back for the judge."""
     plane, scale = GaussianGrid(), 2.8
-    gan = WGANGP(shape=(2,), latent=2, width=128, penalty=1.0, critic_steps=1)
+    gan = WGANGP(shape=(2,), latent=2, width=128, penalty=1.0, critic_steps=1, warmup=1_000)
     gan = train(run, "grid", gan, plane.sample(200_000, seed=run.seed) / scale, batch=128, share=0.45)
     samples = scale * gan.sample(run.count(10_000, 500))
     found = grid_modes(samples, plane.centres, plane.sd)
