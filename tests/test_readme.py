@@ -1,18 +1,91 @@
 """What the README shows, runs."""
 
+import os
 import re
 import runpy
+import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 from PIL import Image
+
+from worldmodels.run import Run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+IN_THE_DREAM, ENVIRONMENT, CHAIN, *PICTURES = BLOCKS
+COMMANDS = dict(re.findall(r"<!-- command: (\w+) -->\n```sh\n(.*?)\n```", README))
+
+
+def execute(block: str, smaller: dict[str, str] | None = None) -> types.ModuleType:
+    """What a block defines, once it has run with whatever takes long made smaller."""
+    for whole, small in (smaller or {}).items():
+        assert block.count(whole) == 1
+        block = block.replace(whole, small)
+    module = types.ModuleType("readme")
+    exec(compile(block, "README.md", "exec"), module.__dict__)
+    return module
+
+
+def test_an_algorithm_learns_in_the_dream_of_a_run(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copytree(trained, tmp_path / "runs" / "FOLDER")
+    monkeypatch.chdir(tmp_path)
+    shown = execute(IN_THE_DREAM, {"slots=64": "slots=4", "n_steps=256": "n_steps=16", "100_000": "64"})
+    assert shown.dream.num_envs == 4
+    assert shown.model.num_timesteps == 64
+
+
+@pytest.fixture
+def chase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder in which a user keeps chase.py."""
+    (tmp_path / "chase.py").write_text(ENVIRONMENT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("chase", None)
+    gymnasium.registry.pop("Chase-v0", None)
+
+
+def test_the_environment_passes_the_check_and_pays_for_what_it_says(chase: Path) -> None:
+    env = gymnasium.make("chase:Chase-v0")
+    check_env(env.unwrapped)
+
+    def paid(follow: bool) -> float:
+        env.reset(seed=0)
+        total, over, own = 0.0, False, env.unwrapped
+        while not over:
+            away = own.dot - own.cursor if follow else 0.0  # type: ignore[attr-defined]
+            _, rew, _, over, _ = env.step(np.array([np.clip(away / 3, -1, 1)], np.float32))
+            total += float(rew)
+        return total
+
+    assert paid(follow=False) < 80 < 90 < paid(follow=True) <= 100
+
+
+def test_the_environment_goes_through_the_chain_from_python_and_begins_the_same_from_a_shell(chase: Path) -> None:
+    """The command makes the same experiment as the lines of Python, and the same episodes, in a process of its own."""
+    run: Run = execute(CHAIN.replace("dodge", "dodge_tiny")).run
+    assert (run / "DONE").exists()
+    assert (run / "report.html").exists()
+
+    told = COMMANDS["own"].replace("run.py dodge", "rollout.py dodge_tiny")
+    setting, python, script, *arguments = told.split()
+    assert (setting, python) == ("PYTHONPATH=.", "python")
+    command = [sys.executable, str(ROOT / script), *arguments, "--runs-dir", "shell", "--threads", "1", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": "."}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    (shell,) = Path("shell").iterdir()
+    assert Run.open(shell).experiment == run.experiment
+    assert (shell / "replay" / "episodes.jsonl").read_bytes() == (run / "replay" / "episodes.jsonl").read_bytes()
 
 
 @pytest.fixture
@@ -30,23 +103,21 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_every_block_of_python_runs_in_order(pictures: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert len(BLOCKS) == 3
-    for block in BLOCKS:
-        shorter = block.replace("minutes=2", "steps=12")
-        module = types.ModuleType("readme")
-        exec(compile(shorter, "README.md", "exec"), module.__dict__)
+def test_a_model_of_pictures_is_trained_and_used_in_order(pictures: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    train, use, refuse = PICTURES
+    execute(train, {"minutes=2": "steps=12"})
+    execute(use)
     assert Path("dreamt.png").stat().st_size > 1000
     assert Path("reconstructed.png").stat().st_size > 1000
+    execute(refuse)
     out, _ = capfd.readouterr()
-    promised = [line.partition("# ")[2] for line in BLOCKS[-1].splitlines() if line.strip().startswith("print")]
+    promised = [line.partition("# ")[2] for line in refuse.splitlines() if line.strip().startswith("print")]
     assert out.splitlines() == promised
 
 
 def test_the_commands_are_the_ones_the_checks_run() -> None:
-    commands = dict(re.findall(r"<!-- command: (\w+) -->\n```sh\n(.*?)\n```", README))
-    assert commands["test"] == 'pip install -e ".[dev]" && pytest'
-    install, _, run = commands["main"].partition(" && ")
+    assert COMMANDS["test"] == 'pip install -e ".[dev]" && pytest'
+    install, _, run = COMMANDS["main"].partition(" && ")
     assert install == "pip install -e ."
     script = run.removeprefix("python ")
     assert (ROOT / script.split()[0]).exists()
