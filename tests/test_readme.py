@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 import types
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
 IN_THE_DREAM, ENVIRONMENT, CHAIN, *PICTURES = BLOCKS
-COMMANDS = dict(re.findall(r"<!-- command: (\w+) -->\n```sh\n(.*?)\n```", README))
+COMMANDS = dict(re.findall(r"<!-- command: (\w+) -->\n```sh\n(.*?)\n```", README, flags=re.DOTALL))
 
 
 def execute(block: str, smaller: dict[str, str] | None = None) -> types.ModuleType:
@@ -72,12 +73,12 @@ def test_the_environment_passes_the_check_and_pays_for_what_it_says(chase: Path)
 
 def test_the_environment_goes_through_the_chain_from_python_and_begins_the_same_from_a_shell(chase: Path) -> None:
     """The command makes the same experiment as the lines of Python, and the same episodes, in a process of its own."""
-    run: Run = execute(CHAIN.replace("dodge", "dodge_tiny")).run
+    run: Run = execute(CHAIN.replace("dodge", "dodge_tiny"), {"steps=2000": "steps=60"}).run
     assert (run / "DONE").exists()
     assert (run / "report.html").exists()
 
-    told = COMMANDS["own"].replace("run.py dodge", "rollout.py dodge_tiny")
-    setting, python, script, *arguments = told.split()
+    told = COMMANDS["own"].replace("run.py dodge", "rollout.py dodge_tiny").replace("steps 2000", "steps 60")
+    setting, python, script, *arguments = shlex.split(told.replace("\\\n", ""))
     assert (setting, python) == ("PYTHONPATH=.", "python")
     command = [sys.executable, str(ROOT / script), *arguments, "--runs-dir", "shell", "--threads", "1", "--quiet"]
     environment = {**os.environ, "PYTHONPATH": "."}
