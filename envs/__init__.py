@@ -68,6 +68,8 @@ def simulator(name: str, frames: Frames, **options: Any) -> Worlds:
 def builder(name: str, options: Mapping[str, Any]) -> Callable[..., Worlds]:
     """What builds the simulator of a name; an error if it does not know one of these options."""
     build: Callable[..., Worlds]
+    if name == "gym:":
+        raise ValueError("gym: which environment? Give its id, gym:ID, or gym:MODULE:ID where a module of yours registers it")
     if name.startswith("gym:"):
         build = partial(Images, id=name.removeprefix("gym:"))
     elif name in TABLE:

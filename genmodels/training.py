@@ -430,7 +430,7 @@ class _Run:
 
 
 def _leave(stop: Stop, done: int, folder: str | Path | None, display: Display) -> None:
-    kept = f"saved in {folder}, the same command goes on from there" if folder else "nothing saved, as no folder was given"
+    kept = f"saved in {folder}, to be gone on with from there" if folder else "nothing saved, as no folder was given"
     display.say(f"stopped by {stop.name} at step {done:,}: {kept}")
     if hasattr(sys, "ps1"):  # in an interactive session the person stays, and so does the model
         raise KeyboardInterrupt

@@ -80,6 +80,8 @@ def parse(doc: str | None, extra: type[T], arguments: Sequence[str] | None = Non
     """
     import tyro
 
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is a run to save, Ctrl-C ends the process without a word
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = Path(sys.argv[0]).name
     if given and given[0] in ("-h", "--help") and not presets:
@@ -126,6 +128,7 @@ def told() -> Iterator[None]:
     """What is missing (a file, a package, a screen) ends the process with one line; mistakes of ours keep their traceback."""
     from genmodels.storage import StorageError
 
+    sys.path.append(os.getcwd())  # where an environment of the user's own may be
     try:
         yield
     except (OSError, ImportError, StorageError) as error:
@@ -139,7 +142,7 @@ def resumable(run: Run) -> Iterator[None]:
     def leave(number: int, frame: object) -> NoReturn:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT) if _heeded(number)}
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as stop:
@@ -148,7 +151,13 @@ def resumable(run: Run) -> Iterator[None]:
             print(f"go on with: python scripts/run.py --resume {run.folder}", file=sys.stderr)
         raise SystemExit(code) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _heeded(number: int) -> bool:
+    """Whether a signal is not ignored, as SIGINT is by what a shell starts in the background."""
+    return signal.getsignal(number) is not signal.SIG_IGN
 
 
 def fail(message: str) -> NoReturn:

@@ -52,7 +52,7 @@ def improve(learner: Learner, iterations: int, folder: str | Path, *, quiet: boo
                 signals.check()
         except Stop as stop:
             save()
-            display.say(f"stopped by {stop.name} after iteration {done:,}; the same command goes on from {folder}")
+            display.say(f"stopped by {stop.name} after iteration {done:,}: saved in {folder}, to be gone on with from there")
             raise Interrupted(128 + stop.number) from None
         save()
         learner.finish()

@@ -84,12 +84,12 @@ def takecover() -> Experiment:
     """DoomTakeCover, the controller trained in the dream alone."""
     return Experiment(
         world=World("takecover", {"repeat": 4}, slots=16),
-        collect=Collect(episodes=400, policy="held", span=4, agent_episodes=64),
-        vision=VAEConfig(latent=64, sd=0.08, steps=6000, later_steps=600),
+        collect=Collect(episodes=1024, policy="held", span=24, agent_episodes=64),
+        vision=VAEConfig(latent=64, sd=0.08, heavy_rows=(22, 52), row_weight=6.0, steps=6000, later_steps=600),
         memory=MDNRNNConfig(hidden=512, reward=False, steps=6000, later_steps=600),
         controller=ControllerConfig(hidden=(64,)),
-        dream=Dream(temperature=1.1, horizon=525, alive=4.0),
-        learner=Gradient(iterations=100, dreams=512, length=24, minibatch=2048, gamma=0.98),
+        dream=Dream(horizon=525, alive=4.0),
+        learner=Gradient(iterations=150, dreams=512, length=24, minibatch=2048, gamma=0.985),
         rounds=3,
         workers=2,
     )
@@ -100,12 +100,25 @@ def takecover_tiny() -> Experiment:
     whole = takecover()
     return replace(
         whole,
-        collect=replace(whole.collect, episodes=192),
-        vision=VAEConfig(latent=32, sd=0.08, steps=1500),
+        collect=replace(whole.collect, episodes=512),
+        vision=replace(whole.vision, latent=48, steps=1500),
         memory=replace(whole.memory, hidden=256, steps=1500),
-        learner=Gradient(iterations=100, dreams=512, length=16, minibatch=2048, gamma=0.98),
-        evaluation=Evaluation(episodes=64, baselines=False),
+        dream=replace(whole.dream, horizon=150),
+        evaluation=Evaluation(episodes=64),
         rounds=1,
+    )
+
+
+def own() -> Experiment:
+    """An environment of yours: name it with --world.name gym:MODULE:ID."""
+    return Experiment(
+        world=World("gym:"),
+        collect=Collect(episodes=256, policy="held", span=8),
+        vision=VAEConfig(latent=16, sd=0.15, steps=1000),
+        memory=MDNRNNConfig(hidden=128, steps=1500),
+        controller=ControllerConfig(hidden=(64,)),
+        dream=Dream(horizon=100),
+        learner=Gradient(iterations=100, dreams=512, length=16, minibatch=2048, gamma=0.97),
     )
 
 
@@ -146,6 +159,7 @@ PRESETS: dict[str, Callable[[], Experiment]] = {
         carracing_paper,
         takecover,
         takecover_tiny,
+        own,
         takecover_paper,
     )
 }

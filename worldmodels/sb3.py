@@ -4,14 +4,10 @@
 
     import envs
     from stable_baselines3 import PPO
-    from genmodels.model import Model
-    from worldmodels import stages
-    from worldmodels.run import Run
     from worldmodels.sb3 import DreamVecEnv
 
-    run = Run.open("runs/FOLDER")
-    dream = stages.dream(run, Model.load(run / "memory"), stages.actions(run, envs.make), slots=64)
-    PPO("MlpPolicy", DreamVecEnv(dream), n_steps=256).learn(100_000)
+    dream = DreamVecEnv.of("runs/FOLDER", envs.make, slots=64)
+    PPO("MlpPolicy", dream, n_steps=256).learn(100_000)
 
 `SB3Learner` makes such an algorithm a stage of a run. Its actor is given the layers of C, so that what it has learned is put
 into C weight by weight, and nothing that comes after knows who taught it:
@@ -24,7 +20,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import gymnasium
 import numpy as np
@@ -37,11 +34,14 @@ from torch import Tensor, nn
 
 from genmodels import storage
 from genmodels.batches import stream
+from genmodels.model import Model
 from genmodels.storage import Sealed
+from worldmodels import stages
 from worldmodels.config import Algorithm
 from worldmodels.controller import Controller
 from worldmodels.dream import DreamVectorEnv
-from worldmodels.interfaces import Array, Learner
+from worldmodels.interfaces import Array, Learner, MakeEnv
+from worldmodels.run import Run
 
 REACH = 8.0  # before the squashing; tanh of it is 1 to six digits
 BUFFER, TRANSITIONS = 100_000, 32  # that an algorithm with a memory of them keeps, and to each of its gradient steps
@@ -65,6 +65,13 @@ class DreamVecEnv(VecEnv):
             space = gymnasium.spaces.Box(-REACH, REACH, space.shape, np.float32)
         self._actions: Array = np.zeros(0)
         super().__init__(dream.num_envs, dream.single_observation_space, space)
+
+    @classmethod
+    def of(cls, folder: str | Path, make_env: MakeEnv, slots: int = 64, **options: Any) -> Self:
+        """The dream of a run; `options` are those of `DreamVectorEnv`, the run's own where they are not given."""
+        run = Run.open(folder)
+        memory, space = Model.load(run / "memory"), stages.actions(run, make_env)
+        return cls(stages.dream(run, memory, space, slots, **{"vision": Model.load(run / "vision"), **options}))
 
     def reset(self) -> Array:
         """Begin anew in every slot; `seed` beforehand decides how."""

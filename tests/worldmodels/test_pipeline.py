@@ -1,5 +1,6 @@
 """A whole run: killed at any moment and gone on with, it ends with the same bytes as one left alone; so do more workers."""
 
+import itertools
 import json
 import os
 import random
@@ -80,21 +81,21 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     return only(folder), time.monotonic() - began
 
 
-def killed_again_and_again(folder: Path, kills: int, longest: float, arguments: list[str]) -> None:
-    moments = random.Random(0)
-    going = kill_at(folder, moments.uniform(0.3, 1.0) * longest, [*arguments, "--runs-dir", str(folder)])
-    while not list(folder.iterdir()):  # killed before it had a folder
-        going = kill_at(folder, longest, [*arguments, "--runs-dir", str(folder)])
-    for _ in range(kills - 1):
-        if not going:
-            break
-        going = kill_at(folder, moments.uniform(0.2, 1.0) * longest, ["--resume", str(only(folder))])
+def killed_again_and_again(folder: Path, kills: int, longest: float, arguments: list[str], moments: random.Random) -> int:
+    """Kill a run up to so many times, each time it is gone on with, and let it end; how often it was killed."""
+    done, going = 0, True
+    while going and done < kills:
+        there = list(folder.iterdir())  # nothing, where it was killed before it had a folder
+        again = ["--resume", str(there[0])] if there else [*arguments, "--runs-dir", str(folder)]
+        going = kill_at(folder, moments.uniform(0.2, 1.0) * longest, again)
+        done += going
     finish(["--resume", str(only(folder))])
+    return done
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(whole: tuple[Path, float], tmp_path: Path) -> None:
     reference, seconds = whole
-    killed_again_and_again(tmp_path, 2, seconds, ["dodge_tiny", *SMALL])
+    killed_again_and_again(tmp_path, 2, seconds, ["dodge_tiny", *SMALL], random.Random(0))
     assert (only(tmp_path) / "DONE").exists()
     same(reference, only(tmp_path))
 
@@ -145,9 +146,14 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
     began = time.monotonic()
     finish(["dodge_tiny", "--runs-dir", str(tmp_path / "whole")])
     seconds = time.monotonic() - began
-    (tmp_path / "killed").mkdir()
-    killed_again_and_again(tmp_path / "killed", 20, 0.5 * seconds, ["dodge_tiny"])
-    same(only(tmp_path / "whole"), only(tmp_path / "killed"))
+    kills, moments = 0, random.Random(0)
+    for attempt in itertools.count():
+        killed = tmp_path / f"killed-{attempt}"
+        killed.mkdir()
+        kills += killed_again_and_again(killed, 20 - kills, 0.5 * seconds, ["dodge_tiny"], moments)
+        same(only(tmp_path / "whole"), only(killed))
+        if kills == 20:
+            break
     for workers in (1, 2, 4):
         (tmp_path / str(workers)).mkdir()
         finish(["dodge_tiny", "--runs-dir", str(tmp_path / str(workers)), "--workers", str(workers)])
