@@ -14,7 +14,6 @@ root. Above one the dream is less predictable, and its flaws are harder to explo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -28,24 +27,10 @@ from genmodels.model import VisionModel
 from genmodels.sampling import noise
 from worldmodels.controller import Sight, sight, sight_size
 from worldmodels.interfaces import Array
+from worldmodels.starts import Starts
 
 FAR = 1e6  # no latent is ever there; checkers of environments dislike infinity
 EPISODE_STRIDE = 1 << 32  # the noise row of a slot's k-th episode: slot + k * stride
-
-
-@dataclass(frozen=True)
-class Starts:
-    """Where dreams may begin: latents' distributions, and M's state there, all with one row for each moment.
-
-    `state` is None for moments at which an episode begins.
-    """
-
-    mean: Tensor  # (S, Z)
-    log_sd: Tensor  # (S, Z)
-    state: Any = None
-
-    def __len__(self) -> int:
-        return len(self.mean)
 
 
 class DreamVectorEnv(VectorEnv[Array, Array, Array]):

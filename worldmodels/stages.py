@@ -22,22 +22,23 @@ from worldmodels import evaluate as scores
 from worldmodels.agent import Agent
 from worldmodels.config import Evolve, StableBaselines
 from worldmodels.controller import Controller, Reflex, sight_size
-from worldmodels.dream import DreamVectorEnv, Starts
+from worldmodels.dream import DreamVectorEnv
 from worldmodels.evolution import Evolution, Fitness
 from worldmodels.interfaces import Learner, MakeEnv, Policy
-from worldmodels.latents import Latents, WindowBatches
+from worldmodels.latents import Latents
 from worldmodels.learners import PPO
 from worldmodels.learning import improve
 from worldmodels.policies import Wanderer
 from worldmodels.replay import FrameBatches, Replay
 from worldmodels.rollout import Played, action_size, rollout
 from worldmodels.run import Run, Stage, precision, versions
+from worldmodels.starts import find_starts
 from worldmodels.types import Episode
+from worldmodels.windows import WindowBatches
 
 Work = Callable[[Run, MakeEnv, int], Mapping[str, float]]
 
 PER_SLOT = 4  # episodes that each slot plays before the environment is made anew: what is played again after a kill
-MOMENTS = 20_000  # at which dreams may start
 
 
 def world(run: Run, make_env: MakeEnv, seed: int, *, test: bool = False, slots: int = 0) -> VectorEnv:
@@ -103,8 +104,8 @@ def train_vision(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     with Replay.open(run / "replay") as replay:
         batches = FrameBatches(replay, about.batch, run.seed(Stage.VISION))
         height, width = replay.obs_shape[:2]
-        model = _seeded(run, Stage.VISION, lambda: about.build((3, height, width)))
-        return _fit(run, model, batches, steps, Stage.VISION, about.lr)
+        model = seeded(run, Stage.VISION, lambda: about.build((3, height, width)))
+        return fit_further(run, model, batches, steps, Stage.VISION, about.lr)
 
 
 # ------------------------------------------------------------------------------------------------------------------- 3
@@ -135,8 +136,8 @@ def train_memory(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
         recent=about.recent if recent else 0.0,
         recent_episodes=recent,
     )
-    model = _seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
-    return _fit(run, model, batches, steps, Stage.MEMORY, about.lr)
+    model = seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
+    return fit_further(run, model, batches, steps, Stage.MEMORY, about.lr)
 
 
 # ------------------------------------------------------------------------------------------------------------------- 5
@@ -160,7 +161,7 @@ def new_controller(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any])
     """An untrained C for this memory and these actions."""
     about = run.experiment.controller
     discrete = isinstance(space, gymnasium.spaces.Discrete)
-    built = _seeded(run, Stage.CONTROLLER, lambda: about.build(sight_size(memory, about.sees), action_size(space), discrete))
+    built = seeded(run, Stage.CONTROLLER, lambda: about.build(sight_size(memory, about.sees), action_size(space), discrete))
     return built
 
 
@@ -171,40 +172,6 @@ def dream(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], slots: i
     sees = run.experiment.controller.sees
     starts = find_starts(memory, Latents.open(run / "latents"), about.starts == "any", run.seed(Stage.CONTROLLER))
     return DreamVectorEnv(memory, starts, slots, space, sees=sees, **{**settings, **options})
-
-
-@torch.no_grad()
-def find_starts(memory: DynamicsModel, latents: Latents, anywhere: bool, seed: int, moments: int = MOMENTS) -> Starts:
-    """Moments at which dreams may start: where episodes began, or a random choice of all, with M's state there.
-
-    M is taken through each episode from its first frame: a state made from a few steps only would not know what it should.
-    """
-    if not anywhere:
-        mean, log_sd = (torch.from_numpy(latents.rows(name, latents.offset[:-1])) for name in ("mean", "log_sd"))
-        return Starts(mean, log_sd)
-    share = min(1.0, moments / latents.frames)
-    random = np.random.default_rng(seed)
-    found: list[tuple[torch.Tensor, ...]] = []
-    by_length = sorted(range(len(latents)), key=lambda index: (latents.lengths[index], index))
-    for group in range(0, len(by_length), 64):
-        episodes = [latents.episode(index) for index in by_length[group : group + 64]]
-        longest = max(len(episode.act) for episode in episodes)
-        z = torch.from_numpy(np.stack([_pad(episode.mean[:-1], longest) for episode in episodes]))
-        act = torch.from_numpy(np.stack([_pad(episode.act, longest) for episode in episodes]))
-        states = memory.scan(z, act)
-        for row, episode in enumerate(episodes):
-            # the last frame of an episode is no start where the episode ended there
-            chosen = torch.from_numpy(np.flatnonzero(random.random(len(episode.act)) < share))
-            mean, log_sd = (torch.from_numpy(np.array(part, np.float32))[chosen] for part in (episode.mean, episode.log_sd))
-            found.append((mean, log_sd, *(part[row, chosen] for part in states)))
-    mean, log_sd, *state = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return Starts(mean, log_sd, type(states)(*state))
-
-
-def _pad(values: NDArray[Any], length: int) -> NDArray[np.float32]:
-    padded = np.zeros((length, values.shape[1]), np.float32)
-    padded[: len(values)] = values
-    return padded
 
 
 def _learner(
@@ -331,14 +298,14 @@ def _summary(found: Mapping[str, scores.Score]) -> dict[str, float]:
 # ------------------------------------------------------------------------------------------------------------- shared
 
 
-def _seeded(run: Run, stage: Stage, build: Callable[[], Any]) -> Any:
+def seeded(run: Run, stage: Stage, build: Callable[[], Any]) -> Any:
     """What `build` makes, initialised by the run's seed for the stage."""
     with torch.random.fork_rng([]):
         torch.manual_seed(run.seed(stage))
         return build()
 
 
-def _fit(run: Run, model: Model, batches: Any, steps: int, stage: Stage, lr: float) -> dict[str, float]:
+def fit_further(run: Run, model: Model, batches: Any, steps: int, stage: Stage, lr: float) -> dict[str, float]:
     """Train V or M to a number of steps in all, and save it."""
     folder = run / stage.name.lower()
     updates = [replace(update, optimizer=_pace(run, lr), ema=update.ema or 0.998) for update in model.updates()]

@@ -34,13 +34,15 @@ from genmodels.storage import Sealed
 from worldmodels import evaluate, report, stages
 from worldmodels.config import ControllerConfig, Evolve, Experiment, plain
 from worldmodels.controller import Controller, Reflex
-from worldmodels.dream import DreamVectorEnv, Starts
+from worldmodels.dream import DreamVectorEnv
 from worldmodels.evolution import Evolution
 from worldmodels.interfaces import Array, Learner, MakeEnv
-from worldmodels.latents import Latents, WindowBatches
+from worldmodels.latents import Latents
 from worldmodels.learning import improve
 from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage, versions
+from worldmodels.starts import beginnings
+from worldmodels.windows import WindowBatches
 
 WORK = {Stage.VISION: "vision", Stage.ENCODE: "latents", Stage.MEMORY: "memory"}  # what a variant may borrow, and its folder
 ARMS = {"V-alone": "z", "untrained-M": "zh", "M": "zh", "shuffled-M": "zh"}  # what C sees in each
@@ -121,7 +123,7 @@ def shuffled(run: Run) -> Mapping[str, float]:
     """M, taught as the run's own was but for the actions."""
     about, latents = run.experiment.memory, Latents.open(run / "latents")
     batches = Shuffled(WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY)), run.seed(Stage.ABLATION))
-    return stages._fit(run, _new_memory(run), batches, about.steps, Stage.MEMORY, about.lr)
+    return stages.fit_further(run, _new_memory(run), batches, about.steps, Stage.MEMORY, about.lr)
 
 
 MEMORIES: dict[str, Callable[[Run], Mapping[str, float]]] = {"untrained-M": untrained, "shuffled-M": shuffled}
@@ -287,12 +289,6 @@ def _judge(run: Run, make_env: MakeEnv) -> dict[str, float]:
     return {"real": real.mean, "real_error": real.error, "dream": dream.mean, "dream_error": dream.error}
 
 
-def beginnings(latents: Latents) -> Starts:
-    """The moments at which episodes began."""
-    first = latents.offset[:-1]
-    return Starts(torch.from_numpy(latents.rows("mean", first)), torch.from_numpy(latents.rows("log_sd", first)))
-
-
 def _new_memory(run: Run) -> Any:
     about, latents = run.experiment.memory, Latents.open(run / "latents")
-    return stages._seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
+    return stages.seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))

@@ -11,34 +11,12 @@ import envs
 from genmodels.recipe import Recipe
 from genmodels.viz import spread
 from worldmodels import evaluate, studies
-from worldmodels.config import Experiment
 from worldmodels.pipeline import alone
-from worldmodels.presets import dodge, dodge_tiny
+from worldmodels.presets import dodge
+from worldmodels.recipe import begin
 from worldmodels.run import Run, Stage
 
 SENSES = (Stage.ROLLOUT, Stage.VISION, Stage.ENCODE, Stage.MEMORY)
-
-
-def experiment(recipe: Recipe) -> Experiment:
-    """Dodge with the recipe's seed; with `--fast`, hardly anything of it."""
-    if not recipe.fast:
-        return replace(dodge(), seed=recipe.seed, device=recipe.device or "cpu")
-    tiny = dodge_tiny()
-    return replace(
-        tiny,
-        world=replace(tiny.world, slots=8),
-        collect=replace(tiny.collect, episodes=8),
-        vision=replace(tiny.vision, steps=2, batch=8),
-        memory=replace(tiny.memory, steps=2, batch=8),
-        evaluation=replace(tiny.evaluation, episodes=4),
-        seed=recipe.seed,
-    )
-
-
-def begin(recipe: Recipe) -> Run:
-    """The run in the recipe's folder: the one that is there, or a new one."""
-    there = [path.parent for path in sorted(recipe.folder.glob("*/config.json"))]
-    return Run.open(there[0]) if there else Run.create(experiment(recipe), "dodge", recipe.folder)
 
 
 def report(recipe: Recipe, run: Run) -> None:
@@ -58,7 +36,7 @@ def report(recipe: Recipe, run: Run) -> None:
 def main() -> None:
     """V and M, the four arms, and their scores."""
     recipe = Recipe(__doc__, row=45, system="C with CMA-ES", minutes=10.0)
-    run = begin(recipe)
+    run = begin(recipe, dodge, minutes=10.0)
     alone(run, envs.make, *SENSES)
     few = replace(studies.EVOLVE, population=4, repeats=1)
     frames = 2.0 * recipe.minutes

@@ -10,8 +10,9 @@ from torch import Tensor
 from genmodels.autoencoders import VAE
 from genmodels.dynamics import MDNRNN, Outcome
 from worldmodels.controller import Controller, Reflex
-from worldmodels.dream import DreamEnv, DreamVectorEnv, Starts
+from worldmodels.dream import DreamEnv, DreamVectorEnv
 from worldmodels.rollout import rollout, steps
+from worldmodels.starts import Starts
 
 BOX = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
 Z, A, H = 3, 2, 8

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from genmodels.distributions import DiagonalGaussian
 from genmodels.storage import Corrupt
-from worldmodels.latents import Latents, WindowBatches
+from worldmodels.latents import Latents
 from worldmodels.replay import Replay
 from worldmodels.types import Episode
+from worldmodels.windows import WindowBatches
 
 SIDE = 8
 

@@ -471,7 +471,8 @@ def test_rates_on_real_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 TRAINS = """
 import sys, time
 import torch
-from worldmodels.latents import Latents, WindowBatches
+from worldmodels.latents import Latents
+from worldmodels.windows import WindowBatches
 from genmodels.autoencoders import VAE
 from worldmodels.replay import FrameBatches, Replay
 

@@ -17,11 +17,12 @@ from genmodels.dynamics import MDNRNN
 from worldmodels import sb3, stages
 from worldmodels.config import Experiment, StableBaselines, World, from_plain, plain
 from worldmodels.controller import Controller, Reflex
-from worldmodels.dream import DreamEnv, DreamVectorEnv, Starts
+from worldmodels.dream import DreamEnv, DreamVectorEnv
 from worldmodels.learning import improve
 from worldmodels.rollout import rollout
 from worldmodels.run import Run
 from worldmodels.sb3 import REACH, DreamVecEnv, SB3Learner
+from worldmodels.starts import Starts
 
 Z, A, H = 3, 2, 8
 BOX, CHOICE = gymnasium.spaces.Box(-1.0, 1.0, (A,), np.float32), gymnasium.spaces.Discrete(A)

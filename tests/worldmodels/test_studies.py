@@ -89,7 +89,7 @@ def test_each_arm_has_the_memory_it_is_named_for(studied: Run) -> None:
 
     assert torch.equal(weights("M"), weights("V-alone"))
     assert torch.equal(weights("M"), torch.cat([p.flatten() for p in Model.load(studied / "memory").parameters()]).detach())
-    fresh = stages._seeded(studied, Stage.MEMORY, lambda: studied.experiment.memory.build(6, 1))
+    fresh = stages.seeded(studied, Stage.MEMORY, lambda: studied.experiment.memory.build(6, 1))
     assert torch.equal(weights("untrained-M"), torch.cat([p.flatten() for p in fresh.parameters()]).detach())
     assert not torch.equal(weights("shuffled-M"), weights("M"))
     assert not torch.equal(weights("shuffled-M"), weights("untrained-M"))

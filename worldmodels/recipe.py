@@ -1,0 +1,62 @@
+"""What the book's recipes about agents share: a run inside the recipe's folder, and dreams held against the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from genmodels.recipe import Bar, Recipe
+from genmodels.viz import intervals
+from worldmodels import stages, studies
+from worldmodels.config import Evaluation, Experiment, Option
+from worldmodels.interfaces import MakeEnv
+from worldmodels.pipeline import CHAIN, alone, enter
+from worldmodels.run import Run, Stage
+
+
+def begin(recipe: Recipe, preset: Callable[[], Experiment], minutes: float) -> Run:
+    """The run in the recipe's folder: the one that is there, or a new one with the recipe's seed.
+
+    C learns longer in more than so many minutes, and shorter in fewer; with `--fast` hardly anything is done.
+    """
+    there = [path.parent for path in sorted(recipe.folder.glob("*/config.json"))]
+    if there:
+        return Run.open(there[0])
+    whole = preset()
+    iterations = max(1, round(whole.learner.iterations * recipe.minutes / minutes))
+    whole = replace(
+        whole, seed=recipe.seed, device=recipe.device or "cpu", learner=replace(whole.learner, iterations=iterations)
+    )
+    return Run.create(_hardly(whole) if recipe.fast else whole, preset.__name__, recipe.folder)
+
+
+def _hardly(whole: Experiment) -> Experiment:
+    cut: dict[str, Option] = {"max_frames": 40} if whole.world.name == "carracing" else {}
+    return replace(
+        whole,
+        world=replace(whole.world, slots=4, test_options={**whole.world.test_options, **cut}),
+        collect=replace(whole.collect, episodes=4, agent_episodes=4),
+        vision=replace(whole.vision, steps=2, later_steps=1, batch=8),
+        memory=replace(whole.memory, steps=2, later_steps=1, batch=8, hidden=16),
+        evaluation=Evaluation(episodes=4),
+    )
+
+
+def dream_and_wake(recipe: Recipe, run: Run, make_env: MakeEnv, margin: Bar) -> None:
+    """The chain, the agent's score against policies that see nothing, and the sweep of temperatures; told, and drawn."""
+    last = run.experiment.rounds
+    alone(run, make_env, *CHAIN)
+    with run.lock():
+        enter(run, make_env, Stage.EVALUATE, last, stages.evaluate)
+        studies.sweep(run, make_env, studies.Settings(temperatures=(1.0,)) if recipe.fast else studies.Settings())
+    agent = next(line for line in run.done if line["stage"] == "evaluate")
+    recipe.figure("agent: return", agent["agent"])
+    recipe.figure("best blind policy: return", agent["best_baseline"])
+    recipe.figure("agent above it, standard errors", agent["standard_errors"], margin)
+    lines: dict[str, list[tuple[float, float, float]]] = {"dream": [], "real": []}
+    for part in (line for line in run.done if line["stage"] == "sweep"):
+        for name, points in lines.items():
+            recipe.figure(f"temperature {part['temperature']:g}, {name}: return", part[name])
+            recipe.figure(f"temperature {part['temperature']:g}, {name}: half of 95 %", 1.96 * part[f"{name}_error"])
+            points.append((part["temperature"], part[name], part[f"{name}_error"]))
+    recipe.picture("sweep", intervals(lines, "temperature", "return"))
