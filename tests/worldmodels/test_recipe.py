@@ -1,0 +1,34 @@
+"""A recipe about agents: one run to a folder, and dreams held against the world."""
+
+from pathlib import Path
+
+import envs
+from genmodels.recipe import Recipe, at_least
+from worldmodels.presets import dodge, dodge_tiny
+from worldmodels.recipe import begin, dream_and_wake
+
+
+def recipe(folder: Path, *options: str) -> Recipe:
+    return Recipe("Toy.", row=99, system="toy", minutes=10.0, arguments=["--folder", str(folder), *options])
+
+
+def test_the_run_is_begun_once_and_minutes_are_iterations(tmp_path: Path) -> None:
+    first = begin(recipe(tmp_path, "--seed", "3", "--minutes", "5"), dodge, minutes=10.0)
+    assert first.experiment.seed == 3
+    assert first.experiment.learner.iterations == dodge().learner.iterations // 2
+    assert first.experiment.vision == dodge().vision
+    again = begin(recipe(tmp_path), dodge, minutes=10.0)
+    assert (again.folder, again.experiment) == (first.folder, first.experiment)
+
+
+def test_dreams_and_the_world_are_told_beside_each_other(tmp_path: Path) -> None:
+    hurried = recipe(tmp_path, "--fast")
+    run = begin(hurried, dodge_tiny, minutes=10.0)
+    run.quiet = True
+    dream_and_wake(hurried, run, envs.make, at_least(5))
+    told = {figure["name"]: figure["value"] for figure in hurried.figures}
+    evaluated = next(line for line in run.done if line["stage"] == "evaluate")
+    assert told["agent: return"] == evaluated["agent"]
+    assert told["agent above it, standard errors"] == evaluated["standard_errors"]
+    assert told["temperature 1, real: return"] > 0.0
+    assert (tmp_path / "sweep.png").exists()
