@@ -175,8 +175,8 @@ EXAMPLES = [
         "wgan-gp of vectors",
         WGANGP,
         {"shape": (2,), "latent": 3, "width": 8, "penalty": 0.1, "critic_steps": 3},
-        # the critic sees two numbers, and the sines and cosines of 64 directions
-        (linear(3, 8) + 2 * linear(8, 8) + linear(8, 2)) + (linear(130, 8) + 2 * linear(8, 8) + linear(8, 1)),
+        # G(z) = A z + f(z); the critic sees two numbers, and the sines and cosines of 64 directions
+        (3 * 2 + linear(3, 8) + 2 * linear(8, 8) + linear(8, 2)) + (linear(130, 8) + 2 * linear(8, 8) + linear(8, 1)),
         uniform(2),
         {Samples},
         idle=frozenset({"critic.1.6.bias"}),
