@@ -1,12 +1,13 @@
 """Evaluate the agent of a run: whole episodes in the real environment, on seeds that no stage has used.
 
 python scripts/evaluate.py runs/FOLDER                     100 episodes; the score is the last line
-python scripts/evaluate.py runs/FOLDER --baselines         beside policies that see nothing
+python scripts/evaluate.py runs/FOLDER --baselines all     beside policies that see nothing
 """
 
 from dataclasses import dataclass
 
 from worldmodels import command
+from worldmodels.config import Baselines
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class Own:
 
     episodes: int = 100
     """episodes"""
-    baselines: bool = False
-    """also play random, standing still, and constant actions"""
+    baselines: Baselines = "none"
+    """policies that play the same episodes: fresh random actions; all: also standing still, and constant actions"""
     seed: int | None = None
     """root of the episodes' seeds; by default one that no stage has used"""
     name: str = "held_out.jsonl"

@@ -23,7 +23,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vision=VAEConfig(latent=6, width=4, steps=20, batch=16),
         memory=MDNRNNConfig(hidden=8, reward=False, window=8, steps=10, batch=8),
         learner=Gradient(iterations=1, dreams=8, length=8),
-        evaluation=Evaluation(episodes=2, baselines=False),
+        evaluation=Evaluation(episodes=2, baselines="none"),
     )
     run = Run.create(shortest, "test", tmp_path_factory.mktemp("runs"), quiet=True)
     pipeline(run, envs.make)

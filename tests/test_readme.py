@@ -77,7 +77,7 @@ def test_the_environment_goes_through_the_chain_from_python_and_begins_the_same_
     small = """preset = replace(
     own(),
     collect=Collect(episodes=16), vision=VAEConfig(latent=8, steps=5), memory=MDNRNNConfig(hidden=16, steps=5),
-    learner=Gradient(iterations=1, dreams=16, length=4), evaluation=Evaluation(episodes=16, baselines=False),
+    learner=Gradient(iterations=1, dreams=16, length=4), evaluation=Evaluation(episodes=16, baselines="none"),
 )"""
     imports = "from worldmodels.config import *\n"
     run: Run = execute(imports + CHAIN, {"preset = own()": small}).run

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from worldmodels.controller import Controller
 
 Option = bool | int | float | str
+Baselines = Literal["none", "random", "all"]  # policies that see nothing
 Algorithm = Literal["PPO", "A2C", "SAC", "TD3", "DDPG", "DQN"]  # of Stable-Baselines3
 
 
@@ -270,8 +271,8 @@ class Evaluation:
 
     episodes: int = 100
     """episodes"""
-    baselines: bool = True
-    """also play random, standing still, and constant actions"""
+    baselines: Baselines = "all"
+    """policies that play the same episodes: fresh random actions; all: also standing still, and constant actions"""
 
 
 @dataclass(frozen=True)

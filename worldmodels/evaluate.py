@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmodels import storage
+from worldmodels.config import Baselines
 from worldmodels.interfaces import Policy
 from worldmodels.policies import Constant, Wanderer
 from worldmodels.rollout import Played, action_size
@@ -68,10 +69,14 @@ def standard_errors_between(a: Score, b: Score) -> float:
     return (a.mean - b.mean) / max(math.hypot(a.error, b.error), 1e-12)
 
 
-def baselines(space: gymnasium.Space[Any], seed: int) -> dict[str, Policy]:
-    """Policies that see nothing: fresh random actions, none at all, and each constant one of a grid."""
+def baselines(space: gymnasium.Space[Any], seed: int, which: Baselines = "all") -> dict[str, Policy]:
+    """Policies that see nothing: fresh random actions; of "all" also none at all, and each constant one of a grid."""
+    if which == "none":
+        return {}
     size = action_size(space)
     found: dict[str, Policy] = {"random": Wanderer(space, "uniform", seed=seed)}
+    if which == "random":
+        return found
     if isinstance(space, gymnasium.spaces.Discrete):
         return found | {f"always {choice}": Constant(row) for choice, row in enumerate(np.eye(size, dtype=np.float32))}
     for values in _grid(size):

@@ -75,7 +75,7 @@ def carracing_tiny() -> Experiment:
         collect=replace(whole.collect, episodes=160),
         vision=replace(whole.vision, steps=1200, later_steps=200),
         memory=replace(whole.memory, steps=1000, later_steps=300),
-        evaluation=Evaluation(episodes=20),
+        evaluation=Evaluation(episodes=20, baselines="random"),
         rounds=3,
     )
 
@@ -104,7 +104,7 @@ def takecover_tiny() -> Experiment:
         vision=replace(whole.vision, latent=48, steps=1500),
         memory=replace(whole.memory, hidden=256, steps=1500),
         dream=replace(whole.dream, horizon=150),
-        evaluation=Evaluation(episodes=64),
+        evaluation=Evaluation(episodes=64, baselines="random"),
         rounds=1,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from genmodels.recipe import Bar, Recipe
 from genmodels.viz import intervals
 from worldmodels import stages, studies
-from worldmodels.config import Evaluation, Experiment, Option
+from worldmodels.config import Experiment, Option
 from worldmodels.interfaces import MakeEnv
 from worldmodels.pipeline import CHAIN, alone, enter
 from worldmodels.run import Run, Stage
@@ -38,7 +38,7 @@ def _hardly(whole: Experiment) -> Experiment:
         collect=replace(whole.collect, episodes=4, agent_episodes=4),
         vision=replace(whole.vision, steps=2, later_steps=1, batch=8),
         memory=replace(whole.memory, steps=2, later_steps=1, batch=8, hidden=16),
-        evaluation=Evaluation(episodes=4),
+        evaluation=replace(whole.evaluation, episodes=4),
     )
 
 

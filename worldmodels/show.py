@@ -18,6 +18,7 @@ import gymnasium
 from genmodels.viz import save_png
 from worldmodels import evaluate, recording, stages, video
 from worldmodels.agent import Agent
+from worldmodels.config import Baselines
 from worldmodels.controller import Reflex
 from worldmodels.interfaces import MakeEnv
 from worldmodels.play import Session
@@ -124,7 +125,9 @@ def dream(
     return evaluate.score(rollout(env, Reflex(player.controller), episodes, seed=root, quiet=run.quiet))
 
 
-def held_out(run: Run, make_env: MakeEnv, episodes: int, *, baselines: bool, seed: int | None, name: str) -> evaluate.Score:
+def held_out(
+    run: Run, make_env: MakeEnv, episodes: int, *, baselines: Baselines, seed: int | None, name: str
+) -> evaluate.Score:
     """The agent's score on episodes below a seed (None: one that no stage has used); see `worldmodels.stages.judge`."""
     agent(run)
     root = run.seed(Stage.EVALUATE, 1) if seed is None else seed

@@ -20,7 +20,7 @@ from genmodels.training import fit
 from genmodels.updates import Optimizer
 from worldmodels import evaluate as scores
 from worldmodels.agent import Agent
-from worldmodels.config import Evolve, StableBaselines
+from worldmodels.config import Baselines, Evolve, StableBaselines
 from worldmodels.controller import Controller, Reflex, sight_size
 from worldmodels.dream import DreamVectorEnv
 from worldmodels.evolution import Evolution, Fitness
@@ -262,7 +262,7 @@ def evaluate(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
 
 
 def judge(
-    run: Run, make_env: MakeEnv, seed: int, episodes: int, *, baselines: bool, name: str = "evaluation.jsonl"
+    run: Run, make_env: MakeEnv, seed: int, episodes: int, *, baselines: Baselines, name: str = "evaluation.jsonl"
 ) -> dict[str, scores.Score]:
     """The score of the agent on the episodes below a seed, beside policies that see nothing, and of the agent in its dream.
 
@@ -270,8 +270,7 @@ def judge(
     """
     agent = load(run)
     contenders: dict[str, Policy] = {"agent": agent}
-    if baselines:
-        contenders |= scores.baselines(actions(run, make_env), run.seed(Stage.BASELINES))
+    contenders |= scores.baselines(actions(run, make_env), run.seed(Stage.BASELINES), baselines)
     played: dict[str, list[Played]] = {}
     for policy_name, policy in contenders.items():
         with contextlib.closing(world(run, make_env, seed, test=True)) as env:

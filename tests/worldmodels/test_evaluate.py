@@ -35,6 +35,8 @@ def test_blind_policies_cover_a_grid_of_five_points() -> None:
     assert list(found) == ["random", "always -1", "always -0.5", "still", "always 0.5", "always 1"]
     two = baselines(gymnasium.spaces.Box(-1, 1, (2,), np.float32), 0)
     assert len(two) == 1 + 1 + 4 + 4
+    box = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+    assert (list(baselines(box, 0, "random")), baselines(box, 0, "none")) == (["random"], {})
     obs = np.zeros((3, 64, 64, 3), np.uint8)
     act, _ = two["always 0 0.5"].act(obs, None, np.ones(3, bool))
     assert act.tolist() == [[0.0, 0.5]] * 3

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 TIMED = ("seconds",)
 NOT_PROMISED = ("tb", "log.txt", "meta.json", "videos", "report.html", "config.json", "LOCK", ".lock")
 SMALL = ["--collect.episodes", "16", "--vision.steps", "12", "--memory.steps", "12", "--learner.iterations", "3"]
-SMALL += ["--learner.dreams", "32", "--evaluation.episodes", "8", "--evaluation.no-baselines", "--world.slots", "8"]
+SMALL += ["--learner.dreams", "32", "--evaluation.episodes", "8", "--evaluation.baselines", "none", "--world.slots", "8"]
 
 
 def start(arguments: list[str]) -> subprocess.Popen[bytes]:
