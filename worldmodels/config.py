@@ -48,6 +48,8 @@ class Collect:
     """episodes of each later round, played by the agent"""
     agent_noise: float = 0.2
     """standard deviation of the noise on the agent's actions, in every second slot; the others explore nothing"""
+    recent: float = 0.5
+    """share of V's and M's batches from the last round's episodes, in later rounds"""
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,6 @@ class MDNRNNConfig:
     """windows in a batch"""
     lr: float = 1e-3
     """learning rate"""
-    recent: float = 0.5
-    """share of a batch from the last round's episodes, in later rounds"""
 
     def build(self, latent: int, actions: int) -> DynamicsModel:
         """The untrained model for latents and actions of so many numbers."""

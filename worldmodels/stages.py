@@ -102,7 +102,7 @@ def train_vision(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     about = run.experiment.vision
     steps = about.steps + (turn - 1) * about.later_steps
     with Replay.open(run / "replay") as replay:
-        batches = FrameBatches(replay, about.batch, run.seed(Stage.VISION))
+        batches = FrameBatches(replay, about.batch, run.seed(Stage.VISION), **_weight_on_recent(run, turn))
         height, width = replay.obs_shape[:2]
         model = seeded(run, Stage.VISION, lambda: about.build((3, height, width)))
         return fit_further(run, model, batches, steps, Stage.VISION, about.lr)
@@ -127,15 +127,7 @@ def train_memory(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     about = run.experiment.memory
     steps = about.steps + (turn - 1) * about.later_steps
     latents = Latents.open(run / "latents")
-    recent = run.experiment.collect.agent_episodes if turn > 1 else 0
-    batches = WindowBatches(
-        latents,
-        about.window,
-        about.batch,
-        run.seed(Stage.MEMORY),
-        recent=about.recent if recent else 0.0,
-        recent_episodes=recent,
-    )
+    batches = WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY), **_weight_on_recent(run, turn))
     model = seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
     return fit_further(run, model, batches, steps, Stage.MEMORY, about.lr)
 
@@ -302,6 +294,12 @@ def seeded(run: Run, stage: Stage, build: Callable[[], Any]) -> Any:
     with torch.random.fork_rng([]):
         torch.manual_seed(run.seed(stage))
         return build()
+
+
+def _weight_on_recent(run: Run, turn: int) -> dict[str, Any]:
+    """In later rounds, what share of a batch is from the last one's episodes, and how many those are."""
+    about = run.experiment.collect
+    return {"recent": about.recent, "recent_episodes": about.agent_episodes} if turn > 1 else {}
 
 
 def fit_further(run: Run, model: Model, batches: Any, steps: int, stage: Stage, lr: float) -> dict[str, float]:

@@ -1,0 +1,89 @@
+"""Rounds: the agent collects, V and M are refitted on all there is, and C goes on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import envs
+from worldmodels import stages
+from worldmodels.config import Collect, Evaluation, Experiment, Gradient, MDNRNNConfig, VAEConfig, World
+from worldmodels.controller import Controller
+from worldmodels.pipeline import pipeline
+from worldmodels.replay import Replay
+from worldmodels.run import Run, Stage
+from worldmodels.windows import WindowBatches
+
+TWO = Experiment(
+    world=World("dodge", {"repeat": 4}, slots=4),
+    collect=Collect(episodes=8, agent_episodes=4, recent=0.75),
+    vision=VAEConfig(latent=4, width=4, sd=0.1, steps=3, later_steps=2, batch=8),
+    memory=MDNRNNConfig(hidden=8, reward=False, window=8, steps=3, later_steps=2, batch=8),
+    learner=Gradient(iterations=1, dreams=8, length=4),
+    evaluation=Evaluation(episodes=4, baselines="none"),
+    rounds=2,
+)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = Run.create(TWO, "two", tmp_path_factory.mktemp("rounds"), quiet=True)
+    pipeline(run, envs.make)
+    return run
+
+
+def test_every_stage_is_entered_in_every_round_and_judged_once(two: Run) -> None:
+    entered = [(line["stage"], line["round"]) for line in two.done]
+    chain = ["rollout", "vision", "encode", "memory", "controller"]
+    assert entered == [(stage, turn) for turn in (1, 2) for stage in chain] + [("evaluate", 2), ("report", 2)]
+
+
+def test_the_agent_plays_later_rounds_and_training_goes_on_where_it_was(two: Run) -> None:
+    with Replay.open(two / "replay") as replay:
+        assert [episode.facts["round"] for episode in replay.episodes] == [1] * 8 + [2] * 4
+    steps = {(line["stage"], line["round"]): line["steps"] for line in two.done if line["stage"] in ("vision", "memory")}
+    assert steps == {("vision", 1): 3, ("vision", 2): 5, ("memory", 1): 3, ("memory", 2): 5}
+
+
+def test_the_controller_of_a_round_begins_as_the_last_one_ended(two: Run) -> None:
+    idle = replace(TWO, learner=Gradient(iterations=0), rounds=3)
+    run = Run(two.folder, idle, quiet=True)
+    before = Controller.load(two / "controller").state_dict()
+    stages.train_controller(run, envs.make, 3)
+    after = Controller.load(two / "controller").state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_batches_lean_on_the_last_round(two: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three quarters of V's and M's batches are from the four episodes that the agent played."""
+    asked: dict[str, dict[str, float]] = {}
+
+    def note(name: str, kind: type) -> None:
+        def make(*arguments: object, **options: float) -> object:
+            asked[name] = options
+            return kind(*arguments, **options)
+
+        monkeypatch.setattr(stages, name, make)
+
+    note("FrameBatches", stages.FrameBatches)
+    note("WindowBatches", WindowBatches)
+    stages.train_vision(two, envs.make, 2)
+    stages.train_memory(two, envs.make, 2)
+    lean = {"recent": 0.75, "recent_episodes": 4}
+    assert asked == {"FrameBatches": lean, "WindowBatches": lean}
+    stages.train_memory(two, envs.make, 1)
+    assert asked["WindowBatches"] == {}
+
+
+def test_every_second_slot_explores_and_the_others_play_as_they_can(two: Run) -> None:
+    seed = two.seed(Stage.ROLLOUT, 2, 0)
+    env = stages.world(two, envs.make, seed)
+    policy, agent = stages._explorer(two, env, 2, seed), stages.load(two)
+    obs, _ = env.reset(seed=seed)
+    first = np.ones(4, bool)
+    noisy, _ = policy.act(obs, policy.initial(4), first)
+    plain, _ = agent.act(obs, agent.initial(4), first)
+    env.close()
+    same = [bool(np.array_equal(a, b)) for a, b in zip(noisy, plain, strict=True)]
+    assert same.count(True) == 2
