@@ -25,6 +25,30 @@ def normal(shape: Sequence[int], device: torch.device, generator: torch.Generato
     return torch.randn(*shape, generator=generator, device=where).to(device)
 
 
+def uniform(
+    shape: Sequence[int],
+    device: torch.device,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Noise uniform in [0, 1) on a device, drawn where the generator is."""
+    where = device if generator is None else generator.device
+    return torch.rand(*shape, generator=generator, device=where, dtype=dtype).to(device)
+
+
+def checked(x: Tensor, shape: Sequence[int], owner: str) -> Tensor:
+    """The examples x, if each is of this shape.
+
+    >>> checked(torch.zeros(8, 3), shape=(2,), owner="box")
+    Traceback (most recent call last):
+    ValueError: this box was built for examples of shape (2,), these are (3,)
+    """
+    if tuple(x.shape[1:]) != tuple(shape):
+        what = "images" if len(shape) == 3 else "examples"
+        raise ValueError(f"this {owner} was built for {what} of shape {tuple(shape)}, these are {tuple(x.shape[1:])}")
+    return x
+
+
 class Indexed(Protocol):
     """A data set: a length, and examples (a tensor, or a tuple of them) at a tensor of indices."""
 

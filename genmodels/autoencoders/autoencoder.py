@@ -1,4 +1,4 @@
-"""What follows from an encoder, a decoder and a standard normal prior: samples, reconstructions, interpolations."""
+"""What follows from an encoder and a decoder: reconstructions; with a standard normal prior also samples and interpolations."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from genmodels.batches import normal, to_device
-from genmodels.distributions import DiagonalGaussian
+from genmodels.batches import checked, normal, to_device
+from genmodels.distributions import DiagonalGaussian, Distribution
 from genmodels.model import Model
-from genmodels.sampling import slerp
+from genmodels.sampling import point, slerp
 
 DECODED_AT_ONCE = 512  # what fits a cache is decoded faster than more at once
 
 
 class Autoencoder(Model, ABC):
-    """An autoencoder of images whose latents are Gaussian.
+    """An autoencoder of images.
 
     Arguments:
         shape: of an image, (channels, height, width).
@@ -30,16 +30,27 @@ class Autoencoder(Model, ABC):
         self.shape, self.latent_size = tuple(shape), latent
 
     @abstractmethod
-    def encode(self, x: Tensor) -> DiagonalGaussian:
-        """q(z | x): images, bytes or floats in [0, 1], to a Gaussian over (B, latent)."""
+    def encode(self, x: Tensor) -> Tensor | Distribution:
+        """Images, bytes or floats in [0, 1], to their latents (B, latent), or to distributions of them."""
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """The mean image of each latent, in [0, 1]: (B, latent) -> (B, *shape)."""
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Each image as its mean latent is decoded."""
-        return self.decode(self.encode(x).mean)
+        """Each image as its latent, or its mean latent, is decoded."""
+        return self.decode(point(self.encode(x)))
+
+    def _images(self, x: Tensor) -> Tensor:
+        return to_device(checked(x, self.shape, type(self).__name__), self.device)
+
+
+class GaussianAutoencoder(Autoencoder, ABC):
+    """An autoencoder of images whose latents are Gaussian, and are standard normal before an image is seen."""
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> DiagonalGaussian:
+        """q(z | x): images, bytes or floats in [0, 1], to a Gaussian over (B, latent)."""
 
     @torch.no_grad()
     def sample(
@@ -56,9 +67,3 @@ class Autoencoder(Model, ABC):
         """n images on the arc between the latents of each a and b: (B, n, *shape)."""
         path = slerp(self.encode(a).mean, self.encode(b).mean, n)
         return self.decode(path.flatten(0, 1)).unflatten(0, (-1, n))
-
-    def _images(self, x: Tensor) -> Tensor:
-        if tuple(x.shape[1:]) != self.shape:
-            name = type(self).__name__
-            raise ValueError(f"this {name} was built for images of shape {self.shape}, these are {tuple(x.shape[1:])}")
-        return to_device(x, self.device)

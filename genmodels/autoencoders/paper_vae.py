@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from genmodels.autoencoders.autoencoder import Autoencoder
+from genmodels.autoencoders.autoencoder import GaussianAutoencoder
 from genmodels.distributions import DiagonalGaussian
 from genmodels.training import Optimizer, Update
 
@@ -23,7 +23,7 @@ SHAPE = (3, 64, 64)
 ENCODED = 1024  # 256 channels of 2 x 2
 
 
-class PaperVAE(Autoencoder):
+class PaperVAE(GaussianAutoencoder):
     """The paper's VAE: 4,348,547 parameters with 32 latents (CarRacing), 4,446,915 with 64 (TakeCover).
 
     Arguments:

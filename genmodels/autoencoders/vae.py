@@ -18,14 +18,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from genmodels.autoencoders.autoencoder import DECODED_AT_ONCE, Autoencoder
+from genmodels.autoencoders.autoencoder import DECODED_AT_ONCE, GaussianAutoencoder
 from genmodels.distributions import Bernoulli, DiagonalGaussian, Distribution
 from genmodels.model import LogProb
 from genmodels.nn import ConvDecoder, ConvEncoder
 from genmodels.training import Optimizer, Update
 
 
-class VAE(Autoencoder):
+class VAE(GaussianAutoencoder):
     """A variational autoencoder of images.
 
     Four lines train one on a folder of pictures, and draw new ones:

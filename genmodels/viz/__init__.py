@@ -4,7 +4,9 @@
 |---|---|
 | `grid(images)` | many images on one sheet |
 | `reconstructions(originals, reconstructions)` | images above what a model makes of them |
+| `strips(path, before, after)` | rows of images that change step by step: morphs, attributes |
 | `latent_scatter(z, labels)` | the first two dimensions of a latent space |
+| `latent_histograms(z)` | each dimension of a latent space beside the standard normal |
 | `inverse_cdf_grid(decode)` | what is decoded from a plane of latents, each cell equally probable |
 | `scatter(samples, centres, real)` | samples in the plane above the real points |
 | `curves(metrics)` | every figure of a run's `metrics.jsonl` against the step |
@@ -16,9 +18,9 @@
 from genmodels.viz.calibration import pit_histogram, uniform_distance
 from genmodels.viz.curves import curves
 from genmodels.viz.figure import Picture
-from genmodels.viz.grids import grid, reconstructions
+from genmodels.viz.grids import grid, reconstructions, strips
 from genmodels.viz.intervals import intervals
-from genmodels.viz.latents import inverse_cdf_grid, latent_scatter
+from genmodels.viz.latents import inverse_cdf_grid, latent_histograms, latent_scatter
 from genmodels.viz.png import png, save_png
 from genmodels.viz.points import scatter
 from genmodels.viz.spread import spread
@@ -29,6 +31,7 @@ __all__ = [
     "grid",
     "intervals",
     "inverse_cdf_grid",
+    "latent_histograms",
     "latent_scatter",
     "pit_histogram",
     "png",
@@ -36,5 +39,6 @@ __all__ = [
     "save_png",
     "scatter",
     "spread",
+    "strips",
     "uniform_distance",
 ]

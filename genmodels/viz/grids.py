@@ -44,6 +44,22 @@ def reconstructions(originals: Tensor, reconstructions: Tensor, columns: int = 1
     return _enlarged(np.concatenate(strips[:-1]))
 
 
+def strips(path: Tensor, before: Tensor | None = None, after: Tensor | None = None, padding: int = 1) -> Picture:
+    """Rows of images that change step by step (B, n, C, H, W), with an original (B, C, H, W) set apart at either end.
+
+    Of a morph the originals are `before` and `after`; of an attribute, added more and more, they are `before`.
+    """
+    if path.ndim != 5:
+        raise ValueError(f"rows of images have the shape (B, n, C, H, W), these have {tuple(path.shape)}")
+    for end in (before, after):
+        if end is not None and end.shape != path[:, 0].shape:
+            raise ValueError(f"{tuple(path.shape)} rows of images, but originals of shape {tuple(end.shape)}")
+    blocks = [block for block in (before, path.flatten(0, 1), after) if block is not None]
+    sheets = [_sheet(_tiles(block), len(block) // len(path), padding) for block in blocks]
+    gap = _white(len(sheets[0]), 4 * padding, 3)
+    return _enlarged(np.concatenate([part for sheet in sheets for part in (sheet, gap)][:-1], axis=1))
+
+
 def _tiles(images: Tensor) -> Tiles:
     if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
         raise ValueError(f"images have the shape (N, 1 or 3, H, W), these have {tuple(images.shape)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,6 +37,31 @@ def latent_scatter(z: Tensor, labels: Tensor | None = None, names: Sequence[str]
         _draw_shades(axes, points, labels.detach().cpu().double())
     else:
         _draw_classes(axes, points, labels.cpu(), names)
+    return render(figure)
+
+
+def latent_histograms(z: Tensor, most: int = 32, columns: int = 8) -> Picture:
+    """The density of each dimension of the codes z (N, d), the widest first, beside the standard normal one.
+
+    A dimension without a use is a spike at zero (of means) or the very curve (of draws); codes without a prior go anywhere.
+    """
+    if z.ndim != 2 or len(z) < 2 or not z.isfinite().all():
+        raise ValueError(f"codes are finite numbers (N, d), at least two codes; these have the shape {tuple(z.shape)}")
+    values = z.detach().cpu().double()
+    widest = values.std(0).argsort(descending=True, stable=True)[:most].tolist()
+    columns = min(columns, len(widest))
+    rows = math.ceil(len(widest) / columns)
+    reach = max(3.5, float(values[:, widest].abs().quantile(0.999, dim=0).max()))
+    figure = blank(max(1.5 * columns, 3.0), 1.3 * rows + 0.2)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True).flat
+    x = np.linspace(-reach, reach, 201)
+    for dimension, axes in zip(widest, panels, strict=False):
+        style(axes, title=f"$z_{{{dimension + 1}}}$")
+        axes.hist(values[:, dimension].numpy(), 60, range=(-reach, reach), density=True, color=COLOURS[0], alpha=0.85)
+        axes.plot(x, np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi), color=COLOURS[1], linewidth=1.2)
+        axes.set_yticks([])
+    for axes in panels:  # the rest of the last row
+        axes.set_visible(False)
     return render(figure)
 
 

@@ -18,15 +18,17 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 import genmodels
 from genmodels import storage
-from genmodels.autoencoders import VAE, PaperVAE
+from genmodels.autoencoders import VAE, PaperVAE, PlainAutoencoder
+from genmodels.classic import CNN, MLP, Box, Formula, NaiveBayes, NoDataSeen
 from genmodels.distributions import Distribution
 from genmodels.dynamics import MDNRNN, Window, Windows
 from genmodels.gans import WGANGP
 from genmodels.model import Autoencodes, Density, Interpolates, LogProb, Model, NotSupported, Samples, load
-from genmodels.training import fit
+from genmodels.training import Hook, fit
 
 NOT_WALKED = "genmodels.metrics"
 
@@ -38,11 +40,14 @@ class Example:
     Arguments:
         model, arguments: what is built.
         parameters: how many it has, counted by hand.
-        data: n examples, always the same first ones; of a dynamics model, n stretches of episodes.
+        data: n examples, always the same first ones; of a model that takes labels, pairs (examples, labels); of a dynamics
+            model, n stretches of episodes.
         abilities: the protocols that it honours.
         kind: of its log-probabilities, where it is a `Density`.
         enlarged: arguments that make each example of the data four times as large.
         idle: parameters on which no loss depends.
+        noisy: whether its losses draw noise.
+        tempered: whether a temperature changes its samples.
     """
 
     name: str
@@ -54,6 +59,13 @@ class Example:
     kind: str = ""
     enlarged: dict[str, Any] = field(default_factory=dict)
     idle: frozenset[str] = frozenset()
+    noisy: bool = True
+    tempered: bool = True
+
+    @property
+    def formula(self) -> bool:
+        """Whether it is estimated in one pass, without gradients."""
+        return issubclass(self.model, Formula)
 
     def build(self, seed: int = 0) -> Any:
         """A new model, initialised by a seed."""
@@ -62,8 +74,14 @@ class Example:
             return self.model(**self.arguments)
 
     def stirred(self) -> Any:
-        """A model of which no parameter is zero: some blocks start as the identity, behind which no gradient passes."""
+        """A model of which no parameter is zero: some blocks start as the identity, behind which no gradient passes.
+
+        One with a formula has seen data.
+        """
         model = self.build()
+        if self.formula:
+            train(model, self.data(25))
+            return model
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter += 0.1 * torch.randn(parameter.shape, generator=seeded(1))
@@ -77,6 +95,17 @@ def seeded(seed: int) -> torch.Generator:
 def uniform(*shape: int) -> Callable[[int], Tensor]:
     """Examples in [0, 1]."""
     return lambda n: torch.stack([torch.rand(shape, generator=seeded(i)) for i in range(n)])
+
+
+def labelled(examples: Callable[[int], Tensor], classes: int) -> Callable[[int], tuple[Tensor, Tensor]]:
+    """Examples with a label each."""
+    return lambda n: (examples(n), torch.arange(n) % classes)
+
+
+def outfits(n: int) -> Tensor:
+    """Six features that have 2 to 7 values each; the lower ones are more frequent."""
+    shares = torch.stack([torch.rand(6, generator=seeded(i)) for i in range(n)])
+    return (shares.square() * torch.arange(2, 8)).long()
 
 
 def stretches(n: int) -> Window:
@@ -183,6 +212,64 @@ EXAMPLES = [
     ),
 ]
 
+EXAMPLES += [
+    Example(
+        "autoencoder",
+        PlainAutoencoder,
+        {"shape": (1, 8, 8), "latent": 3, "width": 4},
+        conv(4, 4) + 2 * conv(4, 4) + linear(64, 3) + linear(3, 64) + 2 * conv(4, 4) + conv(4, 4),
+        uniform(1, 8, 8),
+        {Autoencodes, Interpolates},
+        noisy=False,
+    ),
+    Example("box", Box, {"shape": (2,)}, 2 * 2, uniform(2), {Samples, Density}, kind="exact", tempered=False),
+    Example(
+        "naive bayes of outfits",
+        NaiveBayes,
+        {"shape": (6,), "levels": (2, 3, 4, 5, 6, 7)},
+        6 * 7,  # the table has room for the most values that any feature has
+        outfits,
+        {Samples, Density},
+        kind="exact",
+    ),
+    Example(
+        "naive bayes of images",
+        NaiveBayes,
+        {"shape": (1, 8, 8), "levels": 2},
+        64 * 2,
+        uniform(1, 8, 8),
+        {Samples, Density},
+        kind="exact",
+        enlarged={"shape": (1, 16, 16)},
+    ),
+    Example(
+        "naive bayes of images in classes",
+        NaiveBayes,
+        {"shape": (1, 8, 8), "levels": 2, "classes": 2, "smoothing": 0.5},
+        2 * 64 * 2,
+        labelled(uniform(1, 8, 8), 2),
+        {Samples, Density},
+        kind="exact",
+    ),
+    Example(
+        "mlp",
+        MLP,
+        {"shape": (1, 4, 4), "classes": 3, "hidden": (8, 5)},
+        linear(16, 8) + linear(8, 5) + linear(5, 3),
+        labelled(uniform(1, 4, 4), 3),
+        set(),
+        noisy=False,
+    ),
+    Example(
+        "cnn",
+        CNN,
+        {"shape": (2, 7, 6), "classes": 3, "channels": (4, 5), "hidden": 8},
+        (9 * 2 * 4 + 2 * 4) + (9 * 4 * 5 + 2 * 5) + linear(5 * 4 * 3, 8) + linear(8, 3),
+        labelled(uniform(2, 7, 6), 3),
+        set(),
+    ),
+]
+
 PROTOCOLS: dict[type, tuple[str, ...]] = {
     Samples: ("sample",),
     Density: ("log_prob",),
@@ -209,14 +296,26 @@ def having(*abilities: type) -> list[Example]:
     return [example for example in EXAMPLES if example.abilities.issuperset(abilities)]
 
 
+def inputs(data: Any) -> Any:
+    """The examples alone, where they come with labels."""
+    return data[0] if type(data) is tuple else data
+
+
+def with_inputs(data: Any, x: Tensor) -> Any:
+    """The same data with other examples in it."""
+    return (x, *data[1:]) if type(data) is tuple else x
+
+
 every_model = over(EXAMPLES)
-every_image_model = over([e for e in EXAMPLES if isinstance(e.data(1), Tensor) and e.data(1).ndim == 4])
+every_learner = over([example for example in EXAMPLES if not example.formula])
+every_formula = over([example for example in EXAMPLES if example.formula])
+every_image_model = over([e for e in EXAMPLES if isinstance(inputs(e.data(1)), Tensor) and inputs(e.data(1)).ndim == 4])
 
 
 def train(model: Model, data: Any, seed: int = 0, steps: int = 6) -> dict[str, float]:
-    examples = Windows(data) if isinstance(data, Window) else data
+    examples = Windows(data) if isinstance(data, Window) else TensorDataset(*data) if type(data) is tuple else data
     fitted = model.fit(examples, steps=steps, batch_size=8, precision="fp32", device="cpu", seed=seed, held_out=0.0)
-    assert fitted.steps == steps
+    assert fitted.steps == (math.ceil(len(examples) / 8) if isinstance(model, Formula) else steps)
     return fitted.figures
 
 
@@ -293,7 +392,7 @@ def test_deepcopy_is_another_model_like_it(example: Example) -> None:
 # ---------------------------------------------------------------------------------------------------------- training
 
 
-@every_model
+@every_learner
 def test_each_update_moves_all_of_its_parameters_and_nothing_else(example: Example) -> None:
     moved: set[str] = set()
     for index in range(len(example.build().updates())):
@@ -308,7 +407,7 @@ def test_each_update_moves_all_of_its_parameters_and_nothing_else(example: Examp
     assert moved | example.idle == {name for name, _ in example.build().named_parameters()}
 
 
-@every_model
+@every_learner
 def test_a_fit_is_a_function_of_its_seed(example: Example) -> None:
     states, figures = [], []
     for seed, elsewhere in ((3, 0), (3, 1), (4, 0)):
@@ -321,7 +420,7 @@ def test_a_fit_is_a_function_of_its_seed(example: Example) -> None:
     assert not same(states[0], states[2])
 
 
-@every_model
+@over([example for example in EXAMPLES if not example.formula and example.noisy])
 def test_noise_in_the_losses_depends_on_the_seed(example: Example) -> None:
     """One example is the same batch under any seed, so what differs is the noise."""
     states = []
@@ -341,7 +440,7 @@ def test_fit_leaves_the_global_generator_alone(example: Example) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@every_model
+@every_learner
 def test_losses_and_figures_are_finite_numbers(example: Example) -> None:
     model = example.stirred()
     for update in model.updates():
@@ -357,11 +456,12 @@ def test_losses_and_figures_are_finite_numbers(example: Example) -> None:
 
 @every_image_model
 def test_bytes_are_images_scaled_to_one(example: Example) -> None:
-    as_bytes = (255 * example.data(16)).round().to(torch.uint8)
+    data = example.data(16)
+    as_bytes = (255 * inputs(data)).round().to(torch.uint8)
     as_floats = as_bytes.float() / 255
     models = [example.build(), example.build()]
     for model, images in zip(models, (as_bytes, as_floats), strict=True):
-        train(model, images)
+        train(model, with_inputs(data, images))
     assert same(*map(snapshot, models))
     model = example.stirred()
     for name in TAKES_EXAMPLES:
@@ -382,12 +482,70 @@ def test_examples_of_another_shape_are_refused(example: Example) -> None:
         wrong: Any = right._replace(mean=right.mean.repeat(1, 1, 2), log_sd=right.log_sd.repeat(1, 1, 2))
         shapes = [tuple(window.mean.shape[2:]) for window in (right, wrong)]
     else:
-        wrong = torch.cat([right, right], dim=-1)
-        shapes = [tuple(images.shape[1:]) for images in (right, wrong)]
+        wrong = with_inputs(right, torch.cat([inputs(right), inputs(right)], dim=-1))
+        shapes = [tuple(inputs(images).shape[1:]) for images in (right, wrong)]
+    model = example.stirred() if example.formula else model
+    before = snapshot(model)
     for call in (train, *(CALLS[name] for name in TAKES_EXAMPLES if hasattr(model, name))):
         with pytest.raises(ValueError, match="shape") as refused:
-            call(model, wrong)
+            call(model, wrong if call is train else inputs(wrong))
         assert all(str(shape) in str(refused.value) for shape in shapes)
+    assert same(snapshot(model), before)
+
+
+# ------------------------------------------------------------------------------------------------- estimated by a formula
+
+
+@every_formula
+def test_an_estimate_depends_on_the_data_alone(example: Example) -> None:
+    """On no order, no size of batches, no seed, and on nothing seen before."""
+    data = example.data(25)
+    shuffled = torch.randperm(25, generator=seeded(0))
+    other_order = tuple(part[shuffled] for part in data) if type(data) is tuple else data[shuffled]
+    before = example.stirred()
+    for model, rows, seed in ((example.build(), other_order, 1), (before, data, 2)):
+        train(model, example.data(3), seed=seed)
+        train(model, rows, seed=seed)
+        assert same(snapshot(model), snapshot(example.stirred()))
+    whole = example.build()
+    whole.fit(TensorDataset(*data) if type(data) is tuple else data)
+    assert same(snapshot(whole), snapshot(before))
+
+
+@every_formula
+def test_before_it_has_seen_data_it_says_so(example: Example, tmp_path: Path) -> None:
+    x = inputs(example.data(2))
+    example.build().save(tmp_path)
+    for model in (example.build(), load(tmp_path)):
+        for name in ("sample", "log_prob"):
+            with pytest.raises(NoDataSeen, match=f"this {example.model.__name__} has seen no data yet"):
+                CALLS[name](model, x)
+    with pytest.raises(ValueError, match="no examples"):
+        example.build().fit(x[:0])
+    with pytest.raises(TypeError, match=r"its parameters are a formula: call fit\(data\)"):
+        example.build().updates()
+
+
+@every_formula
+def test_a_folder_holds_the_estimate_from_the_last_data(example: Example, tmp_path: Path) -> None:
+    for n in (9, 25):
+        data = example.data(n)
+        example.build().fit(TensorDataset(*data) if type(data) is tuple else data, folder=tmp_path)
+    assert same(snapshot(load(tmp_path)), snapshot(example.stirred()))
+    with pytest.raises(ValueError, match="Choose another folder"):
+        Box(shape=(7,)).fit(torch.rand(4, 7), folder=tmp_path)
+
+
+@every_formula
+def test_a_share_may_be_held_out_and_judged(example: Example) -> None:
+    data = example.data(25)
+    model = example.build()
+    hook = Hook(1, lambda step: {"seen": float(step)})
+    fitted = model.fit(TensorDataset(*data) if type(data) is tuple else data, held_out=0.2, batch_size=7, hooks=[hook])
+    assert (fitted.steps, fitted.figures["seen"]) == (3, 3.0)  # 20 of 25
+    assert not math.isnan(fitted.figures["validation/nats"])
+    loss, _ = example.stirred().loss(data)
+    assert loss.item() == pytest.approx(-example.stirred().log_prob(inputs(data)).nats.mean().item())
 
 
 # -------------------------------------------------------------------------------------------------------- save and load
@@ -438,7 +596,7 @@ def why_not(model: Model, name: str, x: Tensor) -> str:
 
 @every_model
 def test_what_it_claims_is_what_it_does(example: Example) -> None:
-    model, x = example.stirred(), example.data(2)
+    model, x = example.stirred(), inputs(example.data(2))
     for protocol, names in PROTOCOLS.items():
         reasons = {name: why_not(model, name, x) for name in names}
         assert isinstance(model, protocol) == (protocol in example.abilities) == (not any(reasons.values()))
@@ -460,7 +618,7 @@ def test_samples_are_a_function_of_the_generator(example: Example) -> None:
     before = torch.get_rng_state()
     first, again, other = (model.sample(5, generator=seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
-    assert first.shape == (5, *example.data(1).shape[1:])
+    assert first.shape == (5, *inputs(example.data(1)).shape[1:])
     assert torch.isfinite(first).all()
     assert not first.requires_grad
     assert torch.equal(first, again)
@@ -470,7 +628,7 @@ def test_samples_are_a_function_of_the_generator(example: Example) -> None:
     assert torch.equal(model.sample(5), first)  # without one, the global generator is used
 
 
-@over(having(Samples))
+@over([example for example in having(Samples) if example.tempered])
 def test_cold_samples_vary_less(example: Example) -> None:
     model = example.stirred()
     cold, cool, warm = (model.sample(300, temperature=t, generator=seeded(0)).std(0).mean() for t in (1e-4, 0.25, 1.0))
@@ -482,7 +640,9 @@ def test_cold_samples_vary_less(example: Example) -> None:
 @over(having(Density))
 def test_log_prob_is_one_number_for_each_example(example: Example) -> None:
     model = example.stirred()
-    x = example.data(6) * torch.linspace(0, 1, 6).view(-1, *[1] * (example.data(1).ndim - 1))
+    x = inputs(example.data(6))
+    if not example.formula:  # to which all examples of this kind are about as probable
+        x = x * torch.linspace(0, 1, 6).view(-1, *[1] * (x.ndim - 1))
     told = model.log_prob(x, samples=64, generator=seeded(0))
     assert isinstance(told, LogProb)
     assert told.kind == example.kind
@@ -493,13 +653,17 @@ def test_log_prob_is_one_number_for_each_example(example: Example) -> None:
     torch.testing.assert_close(told.nats, alone, rtol=0, atol=0.1 * spread)
 
 
-@over(having(Density))
+@over([example for example in having(Density) if example.enlarged])
 def test_log_prob_is_summed_over_dimensions(example: Example) -> None:
     """Of like pixels, four times as many have about four times the nats."""
     larger = Example(**{**vars(example), "arguments": example.arguments | example.enlarged})
     x = example.data(32)
     tiled = x.repeat_interleave(2, -1).repeat_interleave(2, -2)
-    few, many = (m.build().log_prob(images).nats.mean() for m, images in ((example, x), (larger, tiled)))
+    models = [each.build() for each in (example, larger)]
+    for model, images in zip(models, (x, tiled), strict=True):
+        if example.formula:
+            train(model, images)
+    few, many = (model.log_prob(images).nats.mean() for model, images in zip(models, (x, tiled), strict=True))
     assert few < -10
     assert 3.5 < many / few < 4.5
 
@@ -538,6 +702,10 @@ def test_interpolation_goes_from_one_to_the_other(example: Example) -> None:
         (VAE, {"shape": (1, 30, 30)}, r"sides of \(30, 30\) pixels cannot be halved"),
         (WGANGP, {"shape": (3, 28, 50)}, r"sides of \(28, 50\) pixels cannot be halved"),
         (WGANGP, {"shape": (2,), "critic_steps": 0}, "every must be at least 1, not 0"),
+        (NaiveBayes, {"shape": (3,), "levels": (2, 2)}, r"levels: one number for all of shape \(3,\)"),
+        (NaiveBayes, {"shape": (1, 2, 1), "levels": (2, 3)}, "levels: one number for all"),
+        (NaiveBayes, {"classes": 0}, "classes are at least 1"),
+        (NaiveBayes, {"smoothing": -1.0}, "smoothing at least 0"),
     ],
 )
 def test_arguments_it_cannot_use_are_refused(model: type[Model], arguments: dict[str, Any], message: str) -> None:
@@ -551,7 +719,7 @@ def test_unknown_arguments_are_refused(example: Example) -> None:
         example.model(**example.arguments, colour="red")
 
 
-@over(having(Samples))
+@over([example for example in having(Samples) if example.arguments.get("classes", 1) == 1])
 def test_a_condition_is_refused_by_what_takes_none(example: Example) -> None:
     with pytest.raises(ValueError, match="not conditional"):
         example.build().sample(2, cond=torch.zeros(2))
