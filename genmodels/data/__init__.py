@@ -1,12 +1,22 @@
 """Data sets, offline first.
 
-| set | what | images or points |
+| set | what | images, points or texts |
 |---|---|---|
 | `mnist(split)` | handwritten digits and their labels | (N, 1, 28, 28) uint8 |
 | `binarised(images, seed)` | their pixels drawn once from Bernoulli(intensity) | (N, 1, 28, 28) float32, 0 or 1 |
 | `stacked_mnist(n, seed)` | three digits in the colour channels, 1000 modes | (n, 3, 28, 28) uint8 |
+| `fashion_mnist(split)` | clothes and their labels | (N, 1, 28, 28) uint8 |
+| `cifar10(split)` | photographs and their labels | (N, 3, 32, 32) uint8 |
+| `Shapes(n, seed, size)` | shapes with every attribute known, captions, questions | (n, 3, size, size) uint8 |
 | `GaussianGrid(side, spacing, sd)` | Gaussians on a grid in the plane, exact density | (n, 2) float32 |
+| `Moons(sd)` | two moons, exact density | (n, 2) float32 |
+| `shakespeare(split)` | 1.1 million characters of plays | str |
+| `chorales(split)` | Bach, four voices at each 16th | list of (T, 4) int64 |
+| `quarter_chorales(split)`, `quarters(pieces)` | Bach, the keys that sound at each quarter | list of (T, 88) uint8 |
 | `ImageFolder(folder, size)` | your own pictures | (N, 3, size, size) uint8 |
+| `AttributeFolder(folder, table, size)` | your own, with a table of attributes as CelebA's | (N, 3, size, size) uint8 |
+| `idx_folder(folder, split)` | files in MNIST's format | (N, 1, H, W) uint8 |
+| `texts(path, template)` | your own texts: a folder, or rows of CSV or JSON | list of str |
 
 A data set has `len(data)` and `data[index]`, where `index` is an int64 tensor (B,) and the answer a tensor of B
 examples; a plain tensor is one too. Images stay uint8 until they are on the device, where they become floats in [0, 1].
@@ -15,10 +25,38 @@ A public set is looked for in `$GENMODELS_DATA`, in `shared/data` beside the che
 downloaded from its own address; its SHA-256 is checked in every case (`genmodels.data.sources`).
 """
 
+from genmodels.data.attributes import AttributeFolder
+from genmodels.data.chorales import chorales, quarter_chorales, quarters
+from genmodels.data.cifar10 import cifar10
+from genmodels.data.fashion_mnist import fashion_mnist
 from genmodels.data.gaussian_grid import GaussianGrid
+from genmodels.data.idx import idx_folder
 from genmodels.data.image_folder import ImageFolder
 from genmodels.data.labelled import Labelled
 from genmodels.data.mnist import binarised, mnist, stacked_mnist
+from genmodels.data.moons import Moons
+from genmodels.data.shakespeare import shakespeare
+from genmodels.data.shapes import Shapes
 from genmodels.data.sources import DataNotFound
+from genmodels.data.texts import texts
 
-__all__ = ["DataNotFound", "GaussianGrid", "ImageFolder", "Labelled", "binarised", "mnist", "stacked_mnist"]
+__all__ = [
+    "AttributeFolder",
+    "DataNotFound",
+    "GaussianGrid",
+    "ImageFolder",
+    "Labelled",
+    "Moons",
+    "Shapes",
+    "binarised",
+    "chorales",
+    "cifar10",
+    "fashion_mnist",
+    "idx_folder",
+    "mnist",
+    "quarter_chorales",
+    "quarters",
+    "shakespeare",
+    "stacked_mnist",
+    "texts",
+]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
     """`images` (N, C, H, W) uint8 and `labels` (N,) int64.
 
-    As a data set it is its images; `labels` takes the same index.
+    As a data set it is its images; `labels` takes the same index, and `pairs` is the data set of both.
 
     >>> import torch
     >>> data = Labelled(torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1), torch.tensor([7, 8, 9, 7]))
@@ -33,6 +34,11 @@ class Labelled:
 
     def __getitem__(self, index: Tensor | slice | int) -> Tensor:
         return self.images[index]
+
+    @property
+    def pairs(self) -> TensorDataset:
+        """The data set of (images, labels), as classifiers are trained on."""
+        return TensorDataset(self.images, self.labels)
 
     def where(self, label: int) -> Labelled:
         """The images that have this label."""

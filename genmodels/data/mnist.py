@@ -11,23 +11,19 @@ the colour channels: 1000 modes that can be counted.
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genmodels.data.idx import Bytes, Split, read_pair
 from genmodels.data.labelled import Labelled
 from genmodels.data.sources import DataNotFound, Source, locate
 from genmodels.storage import Corrupt
-
-Split = Literal["train", "test"]
-Bytes = NDArray[np.uint8]
 
 
 class Idx(NamedTuple):
@@ -113,29 +109,13 @@ def read_npz(path: Path, split: Split) -> tuple[Bytes, Bytes]:
 
 
 def read_idx(images: Path, labels: Path) -> tuple[Bytes, Bytes]:
-    """Pixels (N, 28, 28) and labels (N,) as they stand in a pair of gzipped IDX files."""
-    pixels, digits = _read_idx(images, dimensions=3), _read_idx(labels, dimensions=1)
-    if pixels.shape != (len(digits), 28, 28):
-        raise Corrupt(f"{images}: images of shape {pixels.shape} for the {len(digits)} labels in {labels.name}")
+    """Pixels (N, 28, 28) and labels (N,) as they stand in a pair of IDX files."""
+    pixels, digits = read_pair(images, labels)
+    if pixels.shape[1:] != (28, 28):
+        raise Corrupt(f"{images}: images of shape {pixels.shape}, where digits are 28 x 28")
     if len(digits) and digits.max() > 9:
         raise Corrupt(f"{labels}: a label of {digits.max()}, where digits are 0 to 9")
     return pixels, digits
-
-
-def _read_idx(path: Path, dimensions: int) -> Bytes:
-    """One array: 0 0 8 (unsigned bytes), the number of dimensions, each size as four bytes big-endian, the elements."""
-    with gzip.open(path) as file:
-        try:
-            header = file.read(4 + 4 * dimensions)
-            if header[:4] != bytes([0, 0, 8, dimensions]) or len(header) < 4 + 4 * dimensions:
-                raise Corrupt(f"{path}: not an IDX file of {dimensions} dimensions, it begins '{header.hex()}'")
-            shape = tuple(int(size) for size in np.frombuffer(header[4:], ">u4"))
-            elements = file.read()
-        except (EOFError, OSError, zlib.error) as error:
-            raise Corrupt(f"{path}: not a whole gzip file ({error})") from None
-    if len(elements) != np.prod(shape, dtype=object):
-        raise Corrupt(f"{path}: its header says {shape}, its body has {len(elements):,} bytes")
-    return np.frombuffer(elements, np.uint8).reshape(shape)
 
 
 def _canonical_order(pixels: Bytes, labels: Bytes) -> NDArray[np.intp]:

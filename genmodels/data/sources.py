@@ -31,7 +31,7 @@ class DataNotFound(FileNotFoundError):
 
 @dataclass(frozen=True)
 class Source:
-    """One file of a public data set.
+    """One file of a public data set; `filename` may name a folder too, as in `fashion-mnist/train-images-idx3-ubyte.gz`.
 
     `addresses` are tried in order, https only; a file without any is looked up and never downloaded. A download of more
     than `limit` bytes is broken off.
@@ -130,9 +130,10 @@ def _key(path: Path, source: Source) -> tuple[Path, int, int, str]:
 
 def _download(source: Source, address: str, folder: Path, opener: Opener) -> Path:
     """Stream to a temporary file beside the final one; only what is whole and verified gets the final name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{source.filename}.", suffix=".tmp", dir=folder)
-    temporary, path = Path(name), folder / source.filename
+    path = folder / source.filename
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file, opener(address) as body:
             received, digest = 0, hashlib.sha256()

@@ -89,6 +89,15 @@ def test_a_download_lands_in_the_cache_once(cache: Path, named: Path) -> None:
     assert os.listdir(cache) == [SOURCE.filename]
 
 
+def test_a_file_may_lie_in_a_folder(cache: Path, named: Path) -> None:
+    """Fashion-MNIST's files have MNIST's names."""
+    source = Source("some-set/test-sources.bin", SHA256, (FIRST,))
+    assert locate(source, opener=serving({FIRST: DATA})) == cache / "some-set" / "test-sources.bin"
+    assert os.listdir(cache / "some-set") == ["test-sources.bin"]
+    (named / "test-sources.bin").write_bytes(b"another set's")
+    assert locate(source) == cache / "some-set" / "test-sources.bin"
+
+
 @pytest.mark.parametrize("failure", [b"not the data", DATA[:-1], URLError("no route"), TimeoutError("timed out")])
 def test_the_next_address_is_tried(cache: Path, failure: bytes | Exception) -> None:
     locate(SOURCE, opener=serving({FIRST: failure, SECOND: DATA}))
