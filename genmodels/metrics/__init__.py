@@ -8,7 +8,9 @@
 | `precision_recall(real, made, k=3)` | precision, recall, density, coverage |
 | `grid_modes(samples, centres, sd)`, `stacked_modes(samples, judge)` | how many known modes are covered |
 | `held_out_nats(model, x, samples)` | the likelihood of held-out examples, its error and its kind |
-| `pixel_nats`, `naive_bayes_nats`, `histogram_nats` | likelihoods that a model must beat |
+| `pixel_nats`, `naive_bayes_nats`, `histogram_nats`, `gaussian_nats` | likelihoods that a model must beat |
+| `witten_bell_nats(train, test, order)` | the same for text: n-grams |
+| `note_nats(train, test, given)`, `key_nats(train, test)` | the same for chorales: Markov chains |
 | `label_accuracy(samples, labels)`, `class_recalls(samples, labels)` | whether a conditional generator obeys, and varies |
 | `judge(name)`, `judge_checksum(name)` | the classifiers behind all this: "mnist" and "mnist-second" |
 | `PCA.fit(images, k)`, `trivial_digits(n, seed)` | the trivial autoencoder and generator |
@@ -17,10 +19,12 @@ No figure is called FID: that name belongs to another judge.
 """
 
 from genmodels.metrics.digits import class_recalls, judge_digits, label_accuracy, trivial_digits
-from genmodels.metrics.floors import histogram_nats, naive_bayes_nats, pixel_nats
+from genmodels.metrics.floors import gaussian_nats, histogram_nats, naive_bayes_nats, pixel_nats
 from genmodels.metrics.frechet import frechet_distance, kernel_distance, relative_frechet
 from genmodels.metrics.judges import DigitJudge, judge, judge_checksum
+from genmodels.metrics.markov import key_nats, note_nats
 from genmodels.metrics.mode_counts import GridModes, StackedModes, grid_modes, histogram_kl, kl_to_uniform, stacked_modes
+from genmodels.metrics.ngrams import witten_bell_nats
 from genmodels.metrics.nll import HeldOut, held_out_nats
 from genmodels.metrics.pca import PCA
 from genmodels.metrics.prdc import PRDC, precision_recall
@@ -34,6 +38,7 @@ __all__ = [
     "StackedModes",
     "class_recalls",
     "frechet_distance",
+    "gaussian_nats",
     "grid_modes",
     "held_out_nats",
     "histogram_kl",
@@ -42,12 +47,15 @@ __all__ = [
     "judge_checksum",
     "judge_digits",
     "kernel_distance",
+    "key_nats",
     "kl_to_uniform",
     "label_accuracy",
     "naive_bayes_nats",
+    "note_nats",
     "pixel_nats",
     "precision_recall",
     "relative_frechet",
     "stacked_modes",
     "trivial_digits",
+    "witten_bell_nats",
 ]

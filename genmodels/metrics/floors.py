@@ -1,8 +1,9 @@
-"""What a model of images must beat: likelihoods of models that count and do nothing else, computed exactly.
+"""What a model of images or points must beat: likelihoods of models that count and do nothing else, computed exactly.
 
     pixels         p(x) = prod_d Bernoulli(x_d | mu_d)                    binary images
     naive Bayes    p(x) = sum_y p(y) prod_d Bernoulli(x_d | mu_yd)        binary images, labels used in training only
     histograms     p(x) = prod_d Categorical(x_d | h_d)                   256 grey levels
+    Gaussian       p(x) = N(x | mean, full covariance)                    points
 
 One is added to each count. Binary images are those of `genmodels.data.binarised`.
 """
@@ -45,3 +46,17 @@ def histogram_nats(train: Tensor, test: Tensor) -> float:
     counts = torch.bincount(cells.flatten(), minlength=256 * positions).view(positions, 256).double() + 1
     log_share = (counts / (len(levels) + 256)).log()
     return -log_share[torch.arange(positions), x].sum(1).mean().item()
+
+
+def gaussian_nats(train: Tensor, test: Tensor) -> float:
+    """Mean -log p of points `test` (M, D) under a Gaussian with the mean and covariance of `train` (N, D).
+
+    Two moons of sd 0.05: 1.884, which is log(2 pi e) + log det(covariance) / 2.
+
+    >>> round(gaussian_nats(torch.tensor([[-1.0], [1.0]]), torch.tensor([[0.0]])), 4)  # log(2 pi) / 2
+    0.9189
+    """
+    mean, points = train.double().mean(0), train.double()
+    covariance = torch.atleast_2d((points - mean).T.cov(correction=0))
+    gaussian = torch.distributions.MultivariateNormal(mean, covariance)
+    return -gaussian.log_prob(test.double()).mean().item()
