@@ -1,9 +1,12 @@
 """The plain autoencoder: an image through a bottleneck and back (Hinton and Salakhutdinov 2006).
 
-    z = encoder(x)        x' = sigmoid(decoder(z))        loss = |x - x'|^2
+    z = encoder(x)        x' = decoder(z)        loss = |x - x'|^2
 
 Nothing is asked of z but that x can be made from it: there is no prior. The codes lie wherever the training left them, in no
 known shape and with holes between them, so that a point at random need not stand for anything. The VAE is the answer to that.
+
+The decoder's last layer is linear, and what leaves [0, 1] is cut off when images are asked for: behind a sigmoid and a squared
+error, a network that has gone black has no gradient left.
 """
 
 from __future__ import annotations
@@ -44,12 +47,12 @@ class PlainAutoencoder(Autoencoder):
         return self.encoder(self._images(x)).float()
 
     def decode(self, z: Tensor) -> Tensor:
-        return self.decoder(z).float().sigmoid()
+        return self.decoder(z).float().clamp(0.0, 1.0)
 
     def loss(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Squared errors summed over pixels, mean over the batch."""
         x = self._images(x)
-        return (self.decode(self.encode(x)) - x).square().flatten(1).sum(1).mean(), {}
+        return (self.decoder(self.encode(x)) - x).float().square().flatten(1).sum(1).mean(), {}
 
     def updates(self) -> list[Update]:
         """One objective: the loss, for all parameters."""

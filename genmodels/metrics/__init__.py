@@ -11,6 +11,7 @@
 | `pixel_nats`, `naive_bayes_nats`, `histogram_nats`, `gaussian_nats` | likelihoods that a model must beat |
 | `witten_bell_nats(train, test, order)` | the same for text: n-grams |
 | `note_nats(train, test, given)`, `key_nats(train, test)` | the same for chorales: Markov chains |
+| `neighbour_accuracy(known, known_labels, z, labels, k)` | what codes tell of a label |
 | `label_accuracy(samples, labels)`, `class_recalls(samples, labels)` | whether a conditional generator obeys, and varies |
 | `judge(name)`, `judge_checksum(name)` | the classifiers behind all this: "mnist" and "mnist-second" |
 | `PCA.fit(images, k)`, `trivial_digits(n, seed)` | the trivial autoencoder and generator |
@@ -24,6 +25,7 @@ from genmodels.metrics.frechet import frechet_distance, kernel_distance, relativ
 from genmodels.metrics.judges import DigitJudge, judge, judge_checksum
 from genmodels.metrics.markov import key_nats, note_nats
 from genmodels.metrics.mode_counts import GridModes, StackedModes, grid_modes, histogram_kl, kl_to_uniform, stacked_modes
+from genmodels.metrics.neighbours import neighbour_accuracy
 from genmodels.metrics.ngrams import witten_bell_nats
 from genmodels.metrics.nll import HeldOut, held_out_nats
 from genmodels.metrics.pca import PCA
@@ -51,6 +53,7 @@ __all__ = [
     "kl_to_uniform",
     "label_accuracy",
     "naive_bayes_nats",
+    "neighbour_accuracy",
     "note_nats",
     "pixel_nats",
     "precision_recall",

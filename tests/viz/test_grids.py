@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from genmodels.viz import grid, reconstructions
+from genmodels.viz import grid, reconstructions, strips
 
 MAGENTA = [255, 0, 255]
 
@@ -78,3 +78,21 @@ def test_each_original_stands_above_its_reconstruction() -> None:
 def test_pairs_must_match() -> None:
     with pytest.raises(ValueError, match="reconstructions"):
         reconstructions(flat([0, 1]), flat([0]))
+
+
+def test_strips_stand_apart_from_what_they_began_and_end_as() -> None:
+    path = flat([10, 20, 30, 40, 50, 60], 60).view(2, 3, 1, 60, 60)
+    before, after = flat([1, 4], 60), flat([3, 6], 60)
+    picture = strips(path, before, after, padding=1)[::3, ::3]  # enlarged three times
+    assert picture.shape == (60 + 1 + 60, 5 * 60 + 2 * 1 + 2 * 4, 3)
+    assert picture[0, [0, 64, 125, 186, 250], 0].tolist() == [1, 10, 20, 30, 3]
+    assert picture[61, [0, 64, 125, 186, 250], 0].tolist() == [4, 40, 50, 60, 6]
+    assert picture[0, [60, 63, 246, 249], 0].tolist() == [255] * 4
+    assert np.array_equal(strips(path), grid(path.flatten(0, 1), columns=3))
+
+
+def test_strips_of_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(B, n, C, H, W\)"):
+        strips(flat([0]))
+    with pytest.raises(ValueError, match="originals of shape"):
+        strips(torch.zeros(2, 3, 1, 4, 4), before=torch.zeros(3, 1, 4, 4))
