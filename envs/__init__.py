@@ -71,8 +71,8 @@ def builder(name: str, options: Mapping[str, Any]) -> Callable[..., Worlds]:
     if name == "gym:":
         raise ValueError("gym: which environment? Give its id, gym:ID, or gym:MODULE:ID where a module of yours registers it")
     if name.startswith("gym:"):
-        build = partial(Images, id=name.removeprefix("gym:"))
-    elif name in TABLE:
+        return partial(Images, id=name.removeprefix("gym:"))  # which knows what options it has
+    if name in TABLE:
         build = TABLE[name]
     else:
         near = difflib.get_close_matches(name.lower(), TABLE, 1)

@@ -30,13 +30,14 @@ class Images(Worlds):
         frames: to draw into, (N, 64, 64, 3).
         id: as `gymnasium.make` takes it.
         repeat: steps for which an action is held; their rewards are added.
+        options: the environment's own, as `gymnasium.make` takes them.
     """
 
-    def __init__(self, frames: Frames, id: str, repeat: int = 1) -> None:
+    def __init__(self, frames: Frames, id: str, repeat: int = 1, **options: Any) -> None:
         if repeat < 1:
             raise ValueError(f"repeat: at least 1, not {repeat!r}")
         self.frames, self._repeat = frames, repeat
-        first = _make(id)
+        first = _make(id, **options)
         _refuse_composite(first)
         self._seen = _is_image(first.observation_space)
         if not self._seen and "rgb_array" not in (first.metadata.get("render_modes") or ()):
@@ -45,10 +46,10 @@ class Images(Worlds):
                 f"gym:{id} observes {first.observation_space} and does not render rgb_array, so it shows no image: wrap it "
                 "so that it observes one (gymnasium.wrappers.TransformObservation)"
             )
-        self._envs = [first] + [_make(id) for _ in frames[1:]]
+        self._envs = [first] + [_make(id, **options) for _ in frames[1:]]
         if not self._seen:
             first.close()
-            self._envs = [_make(id, render_mode="rgb_array") for _ in frames]
+            self._envs = [_make(id, render_mode="rgb_array", **options) for _ in frames]
         self.action_space, self._scale = _actions(first.action_space)
 
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> NDArray[np.bool_]:
@@ -94,7 +95,10 @@ def _make(id: str, **options: Any) -> gymnasium.Env[Any, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # SWIG's own; made an error, it crashes the import of Box2D
             return gymnasium.make(id, disable_env_checker=True, **options)
-    except gymnasium.error.Error as error:
+    except ModuleNotFoundError as error:
+        where = "a module of yours is looked for in the folder where the command is started, and on PYTHONPATH"
+        raise ModuleNotFoundError(f"gym:{id}: {error} ({where})") from error
+    except (gymnasium.error.Error, TypeError) as error:
         raise ValueError(f"gym:{id}: {error}") from error
 
 

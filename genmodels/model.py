@@ -244,6 +244,8 @@ class Model(nn.Module):
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """The model saved in a folder, every byte verified, in eval mode. No code in the folder is run: there is none."""
+        if not Path(folder).is_dir():
+            raise FileNotFoundError(f"{folder}: there is no such folder, and so no model in it")
         sealed = storage.read_folder(folder)
         config = sealed.json("config.json")
         found = _find_class(config["model"])

@@ -33,9 +33,9 @@ class Own:
 
 if __name__ == "__main__":
     target, own = command.parse(__doc__, Own, presets=False)
-    with command.told():
+    with command.told(ValueError):
         import envs
-        from worldmodels import play, show, window
+        from worldmodels import play, screen, show
 
         orders = play.read_script(own.script) if own.frames else []
         session = show.session(target.open(), envs.make, own.seed)
@@ -43,4 +43,4 @@ if __name__ == "__main__":
             print(f"{play.dump(session, orders, own.frames)} steps in {own.frames}")
         else:
             print(*(f"{key:<8} {what}" for key, what in play.legend(session.space).items()), sep="\n")
-            window.play(session, own.fps)
+            screen.play(session, own.fps)

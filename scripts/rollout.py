@@ -21,6 +21,6 @@ if __name__ == "__main__":
         from worldmodels.pipeline import alone
         from worldmodels.run import Stage
 
-        run = target.open()
+        run = target.open(envs.make)
         with command.resumable(run):
             alone(run, envs.make, Stage.ROLLOUT)

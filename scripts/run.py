@@ -1,6 +1,6 @@
 """Train an agent inside its own dream: the whole chain, from first frames to a score in the real environment.
 
-python scripts/run.py dodge                             about a minute
+python scripts/run.py dodge                             a minute and a half
 python scripts/run.py carracing --seed 3                about an hour
 python scripts/run.py dodge --memory.hidden 256         any setting of a preset can be changed
 python scripts/run.py --resume runs/FOLDER              go on with a run that was stopped or killed
@@ -27,7 +27,7 @@ if __name__ == "__main__":
         from worldmodels import studies
         from worldmodels.pipeline import pipeline
 
-        run = target.open()
+        run = target.open(envs.make)
         with command.resumable(run):
             pipeline(run, envs.make)
             if own.full:

@@ -23,6 +23,7 @@ from worldmodels.config import Experiment
 from worldmodels.presets import PRESETS
 
 if TYPE_CHECKING:
+    from worldmodels.interfaces import MakeEnv
     from worldmodels.run import Run
 
 T = TypeVar("T")
@@ -49,8 +50,8 @@ class Target:
     experiment: Experiment | None = None
     folder: Path | None = None
 
-    def open(self) -> Run:
-        """The run: made anew for a preset, found for a folder."""
+    def open(self, make_env: MakeEnv | None = None) -> Run:
+        """The run: found for a folder; for a preset made anew, once all that it is made of could be built."""
         if self.options.threads:
             os.environ["OMP_NUM_THREADS"] = str(self.options.threads)
             import torch
@@ -62,8 +63,12 @@ class Target:
             if self.folder is not None:
                 return Run.open(self.folder, quiet=self.options.quiet)
             assert self.experiment is not None
+            if make_env is not None:
+                from worldmodels.trial import trial
+
+                trial(self.experiment, make_env)
             run = Run.create(self.experiment, self.preset, self.options.runs_dir, quiet=self.options.quiet)
-        except (OSError, ValueError) as error:
+        except (OSError, ImportError, ValueError, TypeError, RuntimeError) as error:
             fail(str(error))
         run.say(f"{self.preset}, seed {self.experiment.seed}, in {run.folder}")
         return run
@@ -90,7 +95,9 @@ def parse(doc: str | None, extra: type[T], arguments: Sequence[str] | None = Non
     if not given or given[0] in ("-h", "--help"):
         print(_usage(name, doc, presets))
         raise SystemExit(0 if given else 2)
-    if given[0] == "--resume" and len(given) > 1:
+    if given[0] == "--resume":
+        if len(given) == 1:
+            fail("--resume: which run? Name its folder")
         given = given[1:]
     what, rest = given[0], given[1:]
     if presets and what in PRESETS:
@@ -124,14 +131,18 @@ def within(options: object, **lowest: float) -> None:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
-    """What is missing (a file, a package, a screen) ends the process with one line; mistakes of ours keep their traceback."""
+def told(*also: type[Exception]) -> Iterator[None]:
+    """What is missing (a file, a package, a screen) ends the process with one line; mistakes of ours keep their traceback.
+
+    Arguments:
+        also: further errors that are no mistake of ours here.
+    """
     from genmodels.storage import StorageError
 
     sys.path.append(os.getcwd())  # where an environment of the user's own may be
     try:
         yield
-    except (OSError, ImportError, StorageError) as error:
+    except (OSError, ImportError, StorageError, *also) as error:
         fail(str(error))
 
 
@@ -148,11 +159,16 @@ def resumable(run: Run) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit) as stop:
         code = stop.code if isinstance(stop, SystemExit) else 130
         if code:
-            print(f"go on with: python scripts/run.py --resume {run.folder}", file=sys.stderr)
+            print(f"go on with: python {_sibling('run.py')} --resume {run.folder}", file=sys.stderr)
         raise SystemExit(code) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _sibling(script: str) -> Path:
+    """The path of another script from here."""
+    return Path(sys.argv[0]).with_name(script)
 
 
 def _heeded(number: int) -> bool:

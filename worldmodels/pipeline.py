@@ -44,6 +44,19 @@ def pipeline(run: Run, make_env: MakeEnv) -> None:
         enter(run, make_env, Stage.EVALUATE, run.experiment.rounds, stages.evaluate)
         enter(run, make_env, Stage.REPORT, run.experiment.rounds, report.write)
         (run / "DONE").touch()
+        run.say(conclusion(run))
+
+
+def conclusion(run: Run) -> str:
+    """What came of a run, in a line."""
+    found = next(line for line in reversed(run.done) if line["stage"] == "evaluate")
+    blind = found.get("best_baseline")
+    beside = ""
+    if blind is not None:
+        apart = found["standard_errors"]
+        where = "above" if apart >= 0 else "below"
+        beside = f", {abs(apart):.1f} standard errors {where} the best blind policy's {blind:.1f}"
+    return f"the agent's return is {found['agent']:.1f}{beside}; look at {run / 'report.html'}"
 
 
 def enter(run: Run, make_env: MakeEnv, stage: Stage, turn: int, work: stages.Work) -> None:

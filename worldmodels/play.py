@@ -4,7 +4,7 @@
     session.step(hand(space, {"left"})) the person does
     session.warm(+0.1)  session.enter("real")  session.reset()
 
-There is no screen here. `worldmodels.window` gives a session keys and shows its pictures; `dump` gives it a script and keeps
+There is no screen here. `worldmodels.screen` gives a session keys and shows its pictures; `dump` gives it a script and keeps
 them. Agent and person share one memory: M is told what was done, whoever did it, so the agent can take over without a gap.
 """
 
@@ -270,11 +270,22 @@ def perform(session: Session, orders: Iterable[Order]) -> Iterator[tuple[Turn, F
                     session.enter(world)
 
 
+def _refuse_idle(space: gymnasium.Space[Any], key: str) -> None:
+    """A key that does nothing here is no mistake of a finger, in a script."""
+    discrete = isinstance(space, gymnasium.spaces.Discrete)
+    if (key in DIGITS) != discrete or (discrete and int(key) >= int(space.n)):
+        does = f"digits below {space.n} choose" if discrete else "the arrows steer"
+        raise ValueError(f"script: {key!r} does nothing here, where actions are {space}: {does}")
+
+
 def dump(session: Session, orders: Iterable[Order], folder: str | Path) -> int:
     """Play a script; a PNG for each step, and a line of JSON in `steps.jsonl`. How many steps there were."""
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder}: there is something in it; name a new or empty folder for the frames")
+    orders = list(orders)
+    for key in sorted({key for order in orders for key in order.keys}):
+        _refuse_idle(session.space, key)
     lines: list[str] = []
     for turn, picture in perform(session, orders):
         save_png(folder / f"{len(lines):06d}.png", picture)

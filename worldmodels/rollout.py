@@ -119,6 +119,8 @@ def rollout(
     *,
     seed: int | list[int] | None = None,
     keep: Callable[[Episode, Played], None] | None = None,
+    before: int = 0,
+    of: int | None = None,
     quiet: bool = False,
 ) -> list[Played]:
     """Play a number of episodes, dealt to the slots in turn: slot i plays episodes i, i + N, i + 2 N, ...
@@ -129,6 +131,7 @@ def rollout(
         episodes: how many are played and counted in all.
         seed: handed to `env.reset`.
         keep: is given each counted episode whole, as it ends; without it frames are not held.
+        before, of: where these are a part of more, how many came before and how many there will be; for the progress shown.
         quiet: whether to show no progress.
     """
     slots = env.num_envs
@@ -142,7 +145,7 @@ def rollout(
         recent = [episode.ret for episode in played[-100:]]
         return {"frames": frames, "return": float(np.mean(recent)) if recent else 0.0}
 
-    with Display(episodes, None, unit="episode", quiet=quiet) as display:
+    with Display(of or episodes, None, unit="episode", quiet=quiet) as display:
         for step in steps(env, policy, seed):
             counted = step.valid & (number < quota)
             frames += int(counted.sum())
@@ -158,10 +161,10 @@ def rollout(
                     keep(_episode(records[slot], one, step), one)
                     records[slot] = []
                 number[slot], length[slot], ret[slot] = number[slot] + 1, 0, 0.0
-            display.show(len(played), time.monotonic() - began, figures)
+            display.show(before + len(played), time.monotonic() - began, figures)
             if (number >= quota).all():
                 break
-        display.show(len(played), time.monotonic() - began, figures, last=True)
+        display.show(before + len(played), time.monotonic() - began, figures, last=of is None or before + episodes >= of)
     return sorted(played, key=lambda episode: (episode.number, episode.slot))
 
 

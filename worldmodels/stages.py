@@ -33,8 +33,8 @@ from worldmodels.replay import FrameBatches, Replay
 from worldmodels.rollout import Played, action_size, rollout
 from worldmodels.run import Run, Stage, precision, versions
 from worldmodels.starts import find_starts
+from worldmodels.stretches import WindowBatches
 from worldmodels.types import Episode
-from worldmodels.windows import WindowBatches
 
 Work = Callable[[Run, MakeEnv, int], Mapping[str, float]]
 
@@ -76,7 +76,8 @@ def collect(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
             keep = partial(_keep, replay, there, {"round": turn, "batch": batch})
             with contextlib.closing(world(run, make_env, seed)) as env:
                 policy = _explorer(run, env, turn, seed)
-                played = rollout(env, policy, min(at_once, wanted - start), keep=keep, quiet=run.quiet)
+                count = min(at_once, wanted - start)
+                played = rollout(env, policy, count, keep=keep, before=start, of=wanted, quiet=run.quiet)
             returns += [one.ret for one in played]
         return {"episodes": len(replay), "frames": replay.frames_total, "return": float(np.mean(returns))}
 

@@ -41,7 +41,7 @@ from worldmodels.rations import SHARES, Meter, Rationed
 from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage, versions
 from worldmodels.starts import beginnings
-from worldmodels.windows import WindowBatches
+from worldmodels.stretches import WindowBatches
 
 WORK = {Stage.VISION: "vision", Stage.ENCODE: "latents", Stage.MEMORY: "memory"}  # what a variant may borrow, and its folder
 ARMS = {"V-alone": "z", "untrained-M": "zh", "M": "zh", "shuffled-M": "zh"}  # what C sees in each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +35,12 @@ class ImageFolder:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: Tensor | slice | int) -> Tensor:
+    def __getitem__(self, index: Tensor | Sequence[int] | slice | int) -> Tensor:
         if isinstance(index, int):
             return self._image(range(len(self))[index])
         if isinstance(index, slice):
             index = torch.arange(len(self))[index]
+        index = torch.as_tensor(index)
         if index.dtype != torch.int64 or index.ndim != 1:
             raise TypeError(f"an index tensor is int64 and has shape (B,), not {index.dtype} {tuple(index.shape)}")
         images = [self[i] for i in index.tolist()]

@@ -11,8 +11,8 @@ from genmodels.distributions import DiagonalGaussian
 from genmodels.storage import Corrupt
 from worldmodels.latents import Latents
 from worldmodels.replay import Replay
+from worldmodels.stretches import WindowBatches
 from worldmodels.types import Episode
-from worldmodels.windows import WindowBatches
 
 SIDE = 8
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import envs
-from worldmodels import play, show, window
+from worldmodels import play, screen, show
 from worldmodels.play import Session, Turn, hand, perform, read_script
 from worldmodels.run import Run
 
@@ -139,7 +139,7 @@ def test_the_window_hands_over_and_closes(session: Session, monkeypatch: pytest.
 
     fingers = threading.Thread(target=press)
     fingers.start()
-    window.play(session, fps=60)
+    screen.play(session, fps=60)
     fingers.join()
     assert session.world == "real"
     assert session.places["real"].pilot.hand is not None
@@ -151,4 +151,4 @@ def test_the_window_hands_over_and_closes(session: Session, monkeypatch: pytest.
 def test_without_a_screen_it_says_so(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "offscreen")
     with pytest.raises(OSError, match=r"no screen .* --frames FOLDER --script"):
-        window.play(session)
+        screen.play(session)

@@ -472,7 +472,7 @@ TRAINS = """
 import sys, time
 import torch
 from worldmodels.latents import Latents
-from worldmodels.windows import WindowBatches
+from worldmodels.stretches import WindowBatches
 from genmodels.autoencoders import VAE
 from worldmodels.replay import FrameBatches, Replay
 

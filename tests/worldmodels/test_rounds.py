@@ -13,7 +13,7 @@ from worldmodels.controller import Controller
 from worldmodels.pipeline import pipeline
 from worldmodels.replay import Replay
 from worldmodels.run import Run, Stage
-from worldmodels.windows import WindowBatches
+from worldmodels.stretches import WindowBatches
 
 TWO = Experiment(
     world=World("dodge", {"repeat": 4}, slots=4),
