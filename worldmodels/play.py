@@ -272,9 +272,9 @@ def perform(session: Session, orders: Iterable[Order]) -> Iterator[tuple[Turn, F
 
 def _refuse_idle(space: gymnasium.Space[Any], key: str) -> None:
     """A key that does nothing here is no mistake of a finger, in a script."""
-    discrete = isinstance(space, gymnasium.spaces.Discrete)
-    if (key in DIGITS) != discrete or (discrete and int(key) >= int(space.n)):
-        does = f"digits below {space.n} choose" if discrete else "the arrows steer"
+    choices = int(space.n) if isinstance(space, gymnasium.spaces.Discrete) else 0
+    if (key in DIGITS) != bool(choices) or (choices and int(key) >= choices):
+        does = f"digits below {choices} choose" if choices else "the arrows steer"
         raise ValueError(f"script: {key!r} does nothing here, where actions are {space}: {does}")
 
 

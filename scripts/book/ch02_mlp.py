@@ -45,7 +45,7 @@ def report(run: Recipe, name: str, model: MLP, data: Labelled) -> None:
 
 def main() -> None:
     """Digits, then photographs."""
-    run = Recipe(__doc__, row=3, system="MLP", minutes=2.0)
+    run = Recipe(__doc__, row=3, system="MLP", minutes=1.0)
     for name, read in {"mnist": mnist, "cifar10": cifar10}.items():
         data = read("test" if run.fast else "train")  # the photographs of the training set take a while to decode
         report(run, name, train(run, name, data), read("test"))
