@@ -139,10 +139,11 @@ def told(*also: type[Exception]) -> Iterator[None]:
     """
     from genmodels.storage import StorageError
 
+    kinds: tuple[type[Exception], ...] = (OSError, ImportError, StorageError, *also)
     sys.path.append(os.getcwd())  # where an environment of the user's own may be
     try:
         yield
-    except (OSError, ImportError, StorageError, *also) as error:
+    except kinds as error:
         fail(str(error))
 
 

@@ -1,9 +1,9 @@
 """Chapter 12: V and M of CarRacing. Does V keep what matters of a frame, and does M foresee what comes of an action?
 
 Learned from random driving in EnvPool's simulator, judged on fresh tracks in Gymnasium's. V: where a car is on its road, how it
-is turned and how fast it is are read off z by a ridge regression, as somebody drives who sways about; frames in which the car is
-far from the road or turned away from it do not show the answer and do not count. M, under random driving: it is held against a
-linear forecast, against shuffled actions and, ten decisions ahead, against expecting no change.
+is turned and how fast it is are read off z by a ridge regression, as somebody drives who sways about; frames in which the car
+is far from the road or turned away from it do not show the answer and do not count. M, under random driving: it is held
+against a linear forecast, against shuffled actions and, ten decisions ahead, against expecting no change.
 """
 
 import contextlib
