@@ -111,6 +111,11 @@ def test_load_gives_back_class_arguments_and_weights(tmp_path: Path) -> None:
         Mute.load(tmp_path)
 
 
+def test_load_of_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing: there is no such folder"):
+        load(tmp_path / "nothing")
+
+
 def test_weights_are_loaded_not_the_initial_ones(tmp_path: Path) -> None:
     model = Mute(2)
     with torch.no_grad():

@@ -41,6 +41,7 @@ def test_every_kind_of_index(three: ImageFolder) -> None:
     assert len(three) == 3
     assert colours(three[torch.tensor([2, 0, 2])]) == [[*BLUE], [*RED], [*BLUE]]
     assert colours(three[torch.tensor([-1])]) == [[*BLUE]]
+    assert colours(three[[2, 0]]) == [[*BLUE], [*RED]]
     assert colours(three[1:]) == [[*GREEN], [*BLUE]]
     assert colours(three[3:]) == []
     assert three[1][:, 0, 0].tolist() == [*GREEN]

@@ -48,6 +48,24 @@ def told(observation: spaces.Space[Any] = IMAGE, action: spaces.Space[Any] | Non
         del gymnasium.registry["Told-v1"]
 
 
+class Sized(Told):
+    """It shows as many lines as it is told."""
+
+    def __init__(self, lines: int = 10) -> None:
+        super().__init__(spaces.Box(0, 255, (lines, 20), np.uint8), spaces.Discrete(2))
+
+
+def test_an_environment_is_made_with_options_of_its_own() -> None:
+    gymnasium.register("Sized-v0", entry_point=Sized)
+    try:
+        env = envs.make("gym:Sized-v0", 2, 0, lines=7, repeat=2)
+        assert [each.observation_space.shape for each in env.worlds._envs] == [(7, 20)] * 2
+        with pytest.raises(ValueError, match=r"gym:Sized-v0: .*unexpected keyword argument 'colour'"):
+            envs.make("gym:Sized-v0", 1, 0, colour=1)
+    finally:
+        del gymnasium.registry["Sized-v0"]
+
+
 def own(env: Any, slot: int) -> Any:
     return env.worlds._envs[slot].unwrapped.told
 

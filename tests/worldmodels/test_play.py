@@ -13,7 +13,7 @@ from PIL import Image
 
 import envs
 from worldmodels import play, screen, show
-from worldmodels.play import Session, Turn, hand, perform, read_script
+from worldmodels.play import Session, Turn, dump, hand, perform, read_script
 from worldmodels.run import Run
 
 
@@ -114,6 +114,13 @@ def test_a_script_is_kept_as_pictures_and_lines_the_same_for_a_seed(trained: Pat
 def test_a_script_that_cannot_be_read_is_refused(script: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_script(script)
+
+
+@pytest.mark.parametrize("script", ["7*3", "agent left,0"])
+def test_keys_that_do_nothing_are_refused_in_a_script(session: Session, script: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"does nothing here, where actions are Box.*the arrows steer"):
+        dump(session, read_script(script), tmp_path / "frames")
+    assert not (tmp_path / "frames").exists()
 
 
 def test_keys_are_actions() -> None:

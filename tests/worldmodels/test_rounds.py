@@ -10,7 +10,7 @@ import envs
 from worldmodels import stages
 from worldmodels.config import Collect, Evaluation, Experiment, Gradient, MDNRNNConfig, VAEConfig, World
 from worldmodels.controller import Controller
-from worldmodels.pipeline import pipeline
+from worldmodels.pipeline import conclusion, pipeline
 from worldmodels.replay import Replay
 from worldmodels.run import Run, Stage
 from worldmodels.stretches import WindowBatches
@@ -37,6 +37,14 @@ def test_every_stage_is_entered_in_every_round_and_judged_once(two: Run) -> None
     entered = [(line["stage"], line["round"]) for line in two.done]
     chain = ["rollout", "vision", "encode", "memory", "controller"]
     assert entered == [(stage, turn) for turn in (1, 2) for stage in chain] + [("evaluate", 2), ("report", 2)]
+
+
+def test_it_ends_with_what_came_of_it(two: Run) -> None:
+    returned = next(line["agent"] for line in two.done if line["stage"] == "evaluate")
+    assert conclusion(two) == f"the agent's return is {returned:.1f}; look at {two / 'report.html'}"
+    assert (two / "log.txt").read_text().splitlines()[-1].endswith(conclusion(two))
+    beside = Run(two.folder, TWO, done=[{"stage": "evaluate", "agent": 9.0, "best_baseline": 10.0, "standard_errors": -2.5}])
+    assert "9.0, 2.5 standard errors below the best blind policy's 10.0" in conclusion(beside)
 
 
 def test_the_agent_plays_later_rounds_and_training_goes_on_where_it_was(two: Run) -> None:
