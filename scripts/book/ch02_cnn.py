@@ -39,7 +39,7 @@ def report(run: Recipe, name: str, model: CNN, data: Labelled) -> None:
     run.figure(f"{name}, -log p of the label, nats", -p[torch.arange(len(p)), labels].log().mean().item())
     wrongest = p.gather(1, labels[:, None])[:, 0].argsort()[:50]  # the least probability for the right answer
     run.picture(f"{name}_misread", grid(images[wrongest], columns=10))
-    weights = model.features[0].weight
+    weights = model.features[0].weight.repeat_interleave(4, 2).repeat_interleave(4, 3)
     run.picture(f"{name}_filters", grid(0.5 + 0.5 * weights / weights.abs().amax((1, 2, 3), keepdim=True)))
 
 

@@ -216,7 +216,7 @@ EXAMPLES += [
     Example(
         "autoencoder",
         PlainAutoencoder,
-        {"shape": (1, 8, 8), "latent": 3, "width": 4},
+        {"shape": (1, 8, 8), "latent": 3, "width": 4, "blocks": 1},
         conv(4, 4) + 2 * conv(4, 4) + linear(64, 3) + linear(3, 64) + 2 * conv(4, 4) + conv(4, 4),
         uniform(1, 8, 8),
         {Autoencodes, Interpolates},
