@@ -48,7 +48,7 @@ def test_it_says_how_to_draw_from_it() -> None:
 def test_it_learns_better_than_principal_components() -> None:
     torch.manual_seed(0)
     train, test = arcs(1000), arcs(200)
-    model = PlainAutoencoder(shape=(1, 8, 8), width=8)
+    model = PlainAutoencoder(shape=(1, 8, 8), width=8, blocks=1)
     fast = [replace(update, optimizer=Optimizer(lr=0.01, warmup=20, decay="linear")) for update in model.updates()]
     fit(model, fast, Shuffled(train, 64), steps=200, precision="fp32", device="cpu")
     own = (model.reconstruct(test) - test).square().mean().item()
