@@ -50,9 +50,8 @@ class TakeCover(Worlds):
         vizdoom: Any = require("vizdoom", "doom", "takecover")
         self.frames, self.action_space = frames, box(1)
         self._folder = tempfile.TemporaryDirectory(prefix="takecover-")  # ViZDoom writes its settings somewhere
-        self._games = [_game(vizdoom, skill, Path(self._folder.name) / f"{slot}.ini") for slot in range(len(frames))]
-        with contextlib.suppress(OSError):
-            Path("_vizdoom").rmdir()  # an empty folder that each game leaves where one stands
+        with contextlib.chdir(self._folder.name):  # a game makes a folder where one stands, and fails where another just did
+            self._games = [_game(vizdoom, skill, Path(self._folder.name) / f"{slot}.ini") for slot in range(len(frames))]
 
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> NDArray[np.bool_]:
         """Begin an episode in each of these games."""

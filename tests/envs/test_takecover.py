@@ -31,6 +31,16 @@ def test_the_terminal_frame_is_the_last_one_that_was_seen() -> None:
     env.close()
 
 
+def test_games_that_begin_at_once_do_not_get_in_each_others_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed in range(2):
+        env = envs.make("takecover", 4, seed, workers=4)
+        obs, _ = env.reset()
+        assert obs.std() > 5
+        env.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_episode_depends_on_its_seed_alone() -> None:
     worlds = takecover(2)
 
