@@ -22,12 +22,13 @@ A data set has `len(data)` and `data[index]`, where `index` is an int64 tensor (
 examples; a plain tensor is one too. Images stay uint8 until they are on the device, where they become floats in [0, 1].
 
 A public set is looked for in `$GENMODELS_DATA`, in `shared/data` beside the checkout and in the user's cache, and then
-downloaded from its own address; its SHA-256 is checked in every case (`genmodels.data.sources`).
+downloaded from its own address; its SHA-256 is checked in every case (`genmodels.data.downloads`).
 """
 
 from genmodels.data.attributes import AttributeFolder
 from genmodels.data.chorales import chorales, quarter_chorales, quarters
 from genmodels.data.cifar10 import cifar10
+from genmodels.data.downloads import DataNotFound
 from genmodels.data.fashion_mnist import fashion_mnist
 from genmodels.data.gaussian_grid import GaussianGrid
 from genmodels.data.idx import idx_folder
@@ -37,7 +38,6 @@ from genmodels.data.mnist import binarised, mnist, stacked_mnist
 from genmodels.data.moons import Moons
 from genmodels.data.shakespeare import shakespeare
 from genmodels.data.shapes import Shapes
-from genmodels.data.sources import DataNotFound
 from genmodels.data.texts import texts
 
 __all__ = [

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genmodels.data.sources import Source, locate
+from genmodels.data.downloads import Source, locate
 from genmodels.storage import Corrupt
 
 Split = Literal["train", "valid", "test"]

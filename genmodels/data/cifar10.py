@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genmodels.data.downloads import DataNotFound, Source, locate
 from genmodels.data.labelled import Labelled
-from genmodels.data.sources import DataNotFound, Source, locate
 from genmodels.storage import Corrupt
 
 Split = Literal["train", "test"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from genmodels.data.downloads import Source, locate
 from genmodels.data.idx import Split, labelled
 from genmodels.data.labelled import Labelled
-from genmodels.data.sources import Source, locate
 
 CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 

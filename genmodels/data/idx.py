@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genmodels.data.downloads import DataNotFound
 from genmodels.data.labelled import Labelled
-from genmodels.data.sources import DataNotFound
 from genmodels.storage import Corrupt
 
 Bytes = NDArray[np.uint8]

@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genmodels.data.downloads import DataNotFound, Source, locate
 from genmodels.data.idx import Bytes, Split, read_pair
 from genmodels.data.labelled import Labelled
-from genmodels.data.sources import DataNotFound, Source, locate
 from genmodels.storage import Corrupt
 
 

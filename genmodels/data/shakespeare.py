@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from genmodels.data.sources import Source, locate
+from genmodels.data.downloads import Source, locate
 
 Split = Literal["train", "valid"]
 

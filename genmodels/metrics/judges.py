@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genmodels import storage
-from genmodels.metrics.trunks import FEATURES, TRUNKS
+from genmodels.metrics.judge_networks import FEATURES, TRUNKS
 from genmodels.model import Model
 from genmodels.training import Optimizer, Update
 
@@ -34,7 +34,7 @@ class DigitJudge(Model):
     """A classifier of digits.
 
     Arguments:
-        trunk: which network of `genmodels.metrics.trunks` makes the features.
+        trunk: which network of `genmodels.metrics.judge_networks` makes the features.
     """
 
     def __init__(self, trunk: str) -> None:

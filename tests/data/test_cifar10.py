@@ -11,7 +11,7 @@ from PIL import Image
 
 from genmodels.data import DataNotFound, Labelled, cifar10
 from genmodels.data.cifar10 import BINARY, CLASSES, MEMBERS, load, read_binary, read_jpegs
-from genmodels.data.sources import Source
+from genmodels.data.downloads import Source
 from genmodels.storage import Corrupt
 
 NOWHERE = Source("no-such-cifar.npz", "0" * 64)

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from genmodels.data import DataNotFound, Labelled, binarised, mnist, stacked_mnist
+from genmodels.data.downloads import Source, locate
 from genmodels.data.mnist import NPZ, Idx, load, read_idx, read_npz
-from genmodels.data.sources import Source, locate
 from genmodels.storage import Corrupt
 
 Bytes = NDArray[np.uint8]

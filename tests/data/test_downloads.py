@@ -8,7 +8,7 @@ from urllib.error import URLError
 
 import pytest
 
-from genmodels.data.sources import DataNotFound, Opener, Source, locate, open_https
+from genmodels.data.downloads import DataNotFound, Opener, Source, locate, open_https
 from genmodels.storage import Corrupt
 
 DATA = b"some public data" * 100
