@@ -14,8 +14,8 @@ from genmodels.storage import Corrupt
 DATA = b"some public data" * 100
 SHA256 = hashlib.sha256(DATA).hexdigest()
 FIRST, SECOND = "https://first.example/data.bin", "https://second.example/data.bin"
-SOURCE = Source("test-sources.bin", SHA256, (FIRST, SECOND))
-LOCAL = Source("test-sources.bin", SHA256)
+SOURCE = Source("test-downloads.bin", SHA256, (FIRST, SECOND))
+LOCAL = Source("test-downloads.bin", SHA256)
 
 
 @pytest.fixture
@@ -91,11 +91,11 @@ def test_a_download_lands_in_the_cache_once(cache: Path, named: Path) -> None:
 
 def test_a_file_may_lie_in_a_folder(cache: Path, named: Path) -> None:
     """Fashion-MNIST's files have MNIST's names."""
-    source = Source("some-set/test-sources.bin", SHA256, (FIRST,))
-    assert locate(source, opener=serving({FIRST: DATA})) == cache / "some-set" / "test-sources.bin"
-    assert os.listdir(cache / "some-set") == ["test-sources.bin"]
-    (named / "test-sources.bin").write_bytes(b"another set's")
-    assert locate(source) == cache / "some-set" / "test-sources.bin"
+    source = Source("some-set/test-downloads.bin", SHA256, (FIRST,))
+    assert locate(source, opener=serving({FIRST: DATA})) == cache / "some-set" / "test-downloads.bin"
+    assert os.listdir(cache / "some-set") == ["test-downloads.bin"]
+    (named / "test-downloads.bin").write_bytes(b"another set's")
+    assert locate(source) == cache / "some-set" / "test-downloads.bin"
 
 
 @pytest.mark.parametrize("failure", [b"not the data", DATA[:-1], URLError("no route"), TimeoutError("timed out")])
@@ -131,7 +131,7 @@ def test_an_endless_download_is_broken_off(cache: Path) -> None:
             return b"\0" * (1 << 16)
 
     body = Endless()
-    source = Source("test-sources.bin", SHA256, (FIRST,), limit=1 << 18)
+    source = Source("test-downloads.bin", SHA256, (FIRST,), limit=1 << 18)
     with pytest.raises(DataNotFound, match="more than the 262,144 bytes"):
         locate(source, opener=lambda address: contextlib.nullcontext(body))
     assert body.chunks == 5

@@ -22,11 +22,11 @@ def test_shakespeare() -> None:
 
 
 def test_a_missing_shakespeare_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genmodels.data import sources
+    from genmodels.data import downloads
 
-    monkeypatch.setattr(sources, "_folders", lambda: {"here": tmp_path})
-    monkeypatch.setattr(sources, "_cache", lambda: tmp_path)
-    monkeypatch.setattr(sources, "open_https", lambda address: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr(downloads, "_folders", lambda: {"here": tmp_path})
+    monkeypatch.setattr(downloads, "_cache", lambda: tmp_path)
+    monkeypatch.setattr(downloads, "open_https", lambda address: (_ for _ in ()).throw(OSError("no network")))
     with pytest.raises(DataNotFound) as error:
         shakespeare()
     for part in ("tinyshakespeare.txt", str(tmp_path), "no network", "raw.githubusercontent.com/karpathy"):
