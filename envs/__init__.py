@@ -25,15 +25,15 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from envs.any_gymnasium import Images
 from envs.carracing import CarRacing
 from envs.dodge import Dodge
-from envs.images import Images
-from envs.slots import Slots
+from envs.simulator import FRAME, Frames, Simulator
 from envs.takecover import TakeCover
+from envs.vector_env import Slots
 from envs.workers import Workers
-from envs.worlds import FRAME, Frames, Worlds
 
-TABLE: dict[str, Callable[..., Worlds]] = {"dodge": Dodge, "carracing": CarRacing, "takecover": TakeCover}
+TABLE: dict[str, Callable[..., Simulator]] = {"dodge": Dodge, "carracing": CarRacing, "takecover": TakeCover}
 
 
 def make(name: str, num_envs: int, seed: int, *, workers: int = 0, timeout: float = 60.0, **options: Any) -> Slots:
@@ -53,37 +53,37 @@ def make(name: str, num_envs: int, seed: int, *, workers: int = 0, timeout: floa
         raise ValueError(f"workers: a number of processes, or 0 for none, not {workers}")
     frames = np.zeros((num_envs, *FRAME), np.uint8)
     if workers == 0:
-        return Slots(simulator(name, frames, **options), seed)
+        return Slots(build(name, frames, **options), seed)
     builder(name, options)
     if options.get("backend") == "envpool":
         raise ValueError('workers: backend="envpool" has threads of its own; leave workers out and set threads')
     return Slots(Workers(frames, name, options, workers, timeout), seed)
 
 
-def simulator(name: str, frames: Frames, **options: Any) -> Worlds:
+def build(name: str, frames: Frames, **options: Any) -> Simulator:
     """The simulator of that name, which draws into these frames: what `make` wraps."""
     return builder(name, options)(frames, **options)
 
 
-def builder(name: str, options: Mapping[str, Any]) -> Callable[..., Worlds]:
+def builder(name: str, options: Mapping[str, Any]) -> Callable[..., Simulator]:
     """What builds the simulator of a name; an error if it does not know one of these options."""
-    build: Callable[..., Worlds]
+    found: Callable[..., Simulator]
     if name == "gym:":
         raise ValueError("gym: which environment? Give its id, gym:ID, or gym:MODULE:ID where a module of yours registers it")
     if name.startswith("gym:"):
         return partial(Images, id=name.removeprefix("gym:"))  # which knows what options it has
     if name in TABLE:
-        build = TABLE[name]
+        found = TABLE[name]
     else:
         near = difflib.get_close_matches(name.lower(), TABLE, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join([*TABLE, 'gym:ID'])}"
         raise ValueError(f"no environment is called {name!r}; {hint}")
-    known = [option for option in inspect.signature(build).parameters if option not in ("frames", "id")]
+    known = [option for option in inspect.signature(found).parameters if option not in ("frames", "id")]
     for option in options:
         if option not in known:
             has = f"its options are {', '.join(known)}" if known else "it has no options"
             raise TypeError(f"{name} has no option {option!r}: {has}")
-    return build
+    return found
 
 
 for _id, _name in (("Dodge", "dodge"), ("CarRacing", "carracing"), ("TakeCover", "takecover")):

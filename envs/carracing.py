@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from envs.actions import box
 from envs.extras import require
-from envs.pixels import shrink
-from envs.worlds import Frames, Outcome, Worlds
+from envs.resize import shrink
+from envs.simulator import Frames, Outcome, Simulator
 
 Floats = NDArray[np.float64]
 RAW = 96  # side of the simulators' frames
@@ -59,7 +59,7 @@ class Cars(ABC):
         """Let go of it all."""
 
 
-class CarRacing(Worlds):
+class CarRacing(Simulator):
     """N slots of CarRacing.
 
     Arguments:

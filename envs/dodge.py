@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.actions import box
-from envs.worlds import SIDE, Frames, Outcome, Worlds
+from envs.simulator import SIDE, Frames, Outcome, Simulator
 
 LIMIT = 200
 SPEED = 2.5  # of the paddle, pixels a step
@@ -43,7 +43,7 @@ _SPRITE = 10  # side of the square that holds a ball and its soft rim
 _MARGIN = _SPRITE  # of the canvas, on which balls enter and leave
 
 
-class Dodge(Worlds):
+class Dodge(Simulator):
     """N slots of Dodge.
 
     Arguments:

@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium import spaces
 
 from envs.actions import check
-from envs.slots import episode_seed
-from envs.worlds import FRAME, Frames
+from envs.simulator import FRAME, Frames
+from envs.vector_env import episode_seed
 
 
 class Single(gymnasium.Env[Frames, Any]):
@@ -22,12 +22,12 @@ class Single(gymnasium.Env[Frames, Any]):
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 30}  # type: ignore[misc]
 
     def __init__(self, name: str, render_mode: str | None = None, **options: Any) -> None:
-        from envs import simulator
+        from envs import build
 
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode: 'rgb_array' or None, not {render_mode!r}")
         self.render_mode = render_mode
-        self._worlds = simulator(name, np.zeros((1, *FRAME), np.uint8), **options)
+        self._worlds = build(name, np.zeros((1, *FRAME), np.uint8), **options)
         self.observation_space = spaces.Box(0, 255, FRAME, np.uint8)
         self.action_space = self._worlds.action_space
         self._episode = -1

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from envs.actions import box
 from envs.extras import require
-from envs.pixels import shrink
-from envs.worlds import Frames, Outcome, Worlds
+from envs.resize import shrink
+from envs.simulator import Frames, Outcome, Simulator
 
 LIMIT = 2100
 START = 14  # tics that pass before the first frame
@@ -32,7 +32,7 @@ STATUS = 400  # the first row of the status bar
 THRESHOLD = 1 / 3
 
 
-class TakeCover(Worlds):
+class TakeCover(Simulator):
     """N slots of Take Cover, each a ViZDoom process of its own.
 
     Arguments:

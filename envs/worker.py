@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from envs import simulator
-from envs.protocol import BEGIN, READY, describe, shared
+from envs import build
+from envs.worker_protocol import BEGIN, READY, describe, shared
 
 POLL = 0.25  # seconds between looks for the parent
 
@@ -48,7 +48,7 @@ def main(pipe: int, memory: int, parent: int) -> None:
 def _obey(connection: Connection[Any, Any], memory: int) -> None:
     order = json.loads(connection.recv_bytes())
     frames, shown = shared(memory, order["count"])
-    worlds = simulator(order["name"], frames, **order["options"])
+    worlds = build(order["name"], frames, **order["options"])
     connection.send_bytes(json.dumps(describe(worlds.action_space)).encode())
     discrete = isinstance(worlds.action_space, spaces.Discrete)
     while command := connection.recv_bytes():

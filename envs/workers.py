@@ -32,8 +32,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.protocol import BEGIN, READY, STEP, parse, shared
-from envs.worlds import Frames, Outcome, Worlds
+from envs.simulator import Frames, Outcome, Simulator
+from envs.worker_protocol import BEGIN, READY, STEP, parse, shared
 
 DEAD, SILENT = b"", b" "  # what stands for the answer of a process that gave none
 RAISED, DIED = 3, 10  # losses of one episode that are borne
@@ -41,7 +41,7 @@ LOOK = 0.2  # seconds between looks for processes that died without closing thei
 PATIENCE = 2.0  # seconds in which a process may leave by itself
 
 
-class Workers(Worlds):
+class Workers(Simulator):
     """N slots of the environment `name`, dealt to processes.
 
     Arguments:

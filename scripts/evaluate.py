@@ -31,6 +31,8 @@ if __name__ == "__main__":
     target, own = command.parse(__doc__, Own, presets=False)
     with command.told():
         import envs
-        from worldmodels import show
+        from worldmodels import trained_run
 
-        print(show.held_out(target.open(), envs.make, own.episodes, baselines=own.baselines, seed=own.seed, name=own.name))
+        print(
+            trained_run.held_out(target.open(), envs.make, own.episodes, baselines=own.baselines, seed=own.seed, name=own.name)
+        )

@@ -25,7 +25,7 @@ from types import FrameType
 from typing import Any
 
 from genmodels import storage
-from genmodels.recipe import Bar
+from genmodels.book_recipe import Bar
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = {path.stem: path for path in sorted((ROOT / "scripts" / "book").glob("*.py"))}

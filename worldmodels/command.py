@@ -64,9 +64,9 @@ class Target:
                 return Run.open(self.folder, quiet=self.options.quiet)
             assert self.experiment is not None
             if make_env is not None:
-                from worldmodels.trial import trial
+                from worldmodels.dry_run import dry_run
 
-                trial(self.experiment, make_env)
+                dry_run(self.experiment, make_env)
             run = Run.create(self.experiment, self.preset, self.options.runs_dir, quiet=self.options.quiet)
         except (OSError, ImportError, ValueError, TypeError, RuntimeError) as error:
             fail(str(error))

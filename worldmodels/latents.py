@@ -31,7 +31,7 @@ from genmodels.distributions import DiagonalGaussian
 from genmodels.progress import Display
 from genmodels.storage import Corrupt
 from worldmodels.journal import Journal
-from worldmodels.replay import Replay
+from worldmodels.replay_store import Replay
 from worldmodels.types import Entry
 
 FACTS, JOURNAL = "latents.json", "episodes.jsonl"

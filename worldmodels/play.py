@@ -28,9 +28,9 @@ from worldmodels.agent import Agent, Mind
 from worldmodels.controller import Reflex
 from worldmodels.dream import DreamVectorEnv
 from worldmodels.interfaces import Array, Policy
-from worldmodels.recording import see
 from worldmodels.rollout import Step, action_size, steps
 from worldmodels.sheet import Caption, Sheet
+from worldmodels.side_by_side import see
 from worldmodels.types import Floats, Frames
 
 ARROWS, DIGITS = ("left", "right", "up", "down"), tuple("0123456789")

@@ -23,7 +23,7 @@ from genmodels import storage
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import VisionModel
 from genmodels.viz import curves, intervals, pit_histogram, spread, uniform_distance
-from worldmodels import evaluate, page, recording, show, stages
+from worldmodels import evaluate, page, side_by_side, stages, trained_run
 from worldmodels.agent import Agent, to_images
 from worldmodels.interfaces import MakeEnv
 from worldmodels.page import Html
@@ -39,11 +39,11 @@ FILM = 240  # steps
 
 def write(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Make `report.html` in the run folder, with the videos that stand in it; figures to record."""
-    agent = show.agent(run)
+    agent = trained_run.agent(run)
     episodes = play(run, make_env, agent)
     lives = round(LENGTH / float(np.mean([one.length for one in episodes])))  # several, where they are short
-    film = show.record(run, make_env, name="report", episodes=lives, max_steps=FILM)
-    show.dream(run, make_env, name="report_dream", episodes=1, side=3, max_steps=FILM // 2)
+    film = trained_run.record(run, make_env, name="report", episodes=lives, max_steps=FILM)
+    trained_run.dream(run, make_env, name="report_dream", episodes=1, side=3, max_steps=FILM // 2)
     values = np.concatenate([pit(agent.vision, agent.memory, one, run.seed(Stage.REPORT, 1)).ravel() for one in episodes])
     text = page.page(
         f"{run.experiment.world.name}, seed {run.experiment.seed}",
@@ -167,7 +167,7 @@ def _scores(run: Run) -> Html:
 def _vision(agent: Agent, episodes: Sequence[Episode]) -> Html:
     frames = np.concatenate([one.obs for one in episodes])
     frames = frames[np.linspace(0, len(frames) - 1, COLUMNS).round().astype(int)]
-    kept = recording.see(agent.vision, agent.vision.encode(to_images(frames)).mean.float())
+    kept = side_by_side.see(agent.vision, agent.vision.encode(to_images(frames)).mean.float())
     error = float(np.abs(frames.astype(float) - kept).mean()) / 255.0
     return page.section(
         "V: what it keeps of a frame",
@@ -196,7 +196,7 @@ def _memory(agent: Agent, episodes: Sequence[Episode], values: NDArray[np.float3
 
 
 def _ahead(agent: Agent, episode: Episode, seed: int) -> Html:
-    watched = recording.watch(retold(episode), agent.vision, agent.memory, warmup=WARMUP, redream=0, seed=seed)
+    watched = side_by_side.watch(retold(episode), agent.vision, agent.memory, warmup=WARMUP, redream=0, seed=seed)
     alone = [moment for moment in islice(watched, WARMUP + AHEAD + 1) if moment.step >= WARMUP]
     chosen = [alone[at] for at in np.unique(np.linspace(0, len(alone) - 1, COLUMNS).round().astype(int))]
     rows = {

@@ -33,7 +33,7 @@ import torch
 
 from genmodels import storage
 from genmodels.batches import stream
-from genmodels.recipe import commit, machine
+from genmodels.book_recipe import commit, machine
 from worldmodels.config import Experiment, from_plain, plain
 
 PACKAGES = ("torch", "numpy", "gymnasium", "cma", "zarr", "stable-baselines3", "envpool", "vizdoom")

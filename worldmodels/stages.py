@@ -29,7 +29,7 @@ from worldmodels.latents import Latents
 from worldmodels.learners import PPO
 from worldmodels.learning import improve
 from worldmodels.policies import Wanderer
-from worldmodels.replay import FrameBatches, Replay
+from worldmodels.replay_store import FrameBatches, Replay
 from worldmodels.rollout import Played, action_size, rollout
 from worldmodels.run import Run, Stage, precision, versions
 from worldmodels.starts import find_starts

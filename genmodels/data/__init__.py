@@ -33,7 +33,7 @@ from genmodels.data.fashion_mnist import fashion_mnist
 from genmodels.data.gaussian_grid import GaussianGrid
 from genmodels.data.idx import idx_folder
 from genmodels.data.image_folder import ImageFolder
-from genmodels.data.labelled import Labelled
+from genmodels.data.labelled_images import Labelled
 from genmodels.data.mnist import binarised, mnist, stacked_mnist
 from genmodels.data.moons import Moons
 from genmodels.data.shakespeare import shakespeare

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from genmodels.data.downloads import DataNotFound, Source, locate
-from genmodels.data.labelled import Labelled
+from genmodels.data.labelled_images import Labelled
 from genmodels.storage import Corrupt
 
 Split = Literal["train", "test"]

@@ -6,7 +6,7 @@ from functools import cache
 
 from genmodels.data.downloads import Source, locate
 from genmodels.data.idx import Split, labelled
-from genmodels.data.labelled import Labelled
+from genmodels.data.labelled_images import Labelled
 
 CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from genmodels.data.downloads import DataNotFound
-from genmodels.data.labelled import Labelled
+from genmodels.data.labelled_images import Labelled
 from genmodels.storage import Corrupt
 
 Bytes = NDArray[np.uint8]

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from genmodels.data.downloads import DataNotFound, Source, locate
 from genmodels.data.idx import Bytes, Split, read_pair
-from genmodels.data.labelled import Labelled
+from genmodels.data.labelled_images import Labelled
 from genmodels.storage import Corrupt
 
 

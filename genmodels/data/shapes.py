@@ -13,9 +13,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from genmodels.data.captions import QA, captions, questions
-from genmodels.data.drawing import draw
-from genmodels.data.scenes import KINDS, draw_scenes
+from genmodels.data.shape_captions import QA, captions, questions
+from genmodels.data.shape_drawing import draw
+from genmodels.data.shape_scenes import KINDS, draw_scenes
 
 _TOGETHER = 64  # pictures drawn at once: they stay in the cache
 

@@ -4,10 +4,10 @@
 |---|---|
 | `noise.py` | noise that is a function of seed, row, step and column |
 | `paths.py` | straight lines and arcs between latents |
-| `latents.py` | attributes as directions, and morphs, for any model that autoencodes |
+| `latent_arithmetic.py` | attributes as directions, and morphs, for any model that autoencodes |
 """
 
-from genmodels.sampling.latents import attribute_direction, codes, decoded, morph, point, with_attribute
+from genmodels.sampling.latent_arithmetic import attribute_direction, codes, decoded, morph, point, with_attribute
 from genmodels.sampling.paths import lerp, slerp
 
 __all__ = ["attribute_direction", "codes", "decoded", "lerp", "morph", "point", "slerp", "with_attribute"]

@@ -9,9 +9,9 @@ from fractions import Fraction
 
 import torch
 
+from genmodels.book_recipe import Recipe, at_most
 from genmodels.classic import Box
 from genmodels.data import Moons
-from genmodels.recipe import Recipe, at_most
 from genmodels.viz import scatter
 
 POINTS = 2_000

@@ -10,10 +10,10 @@ from functools import reduce
 import torch
 from torch.utils.data import TensorDataset
 
+from genmodels.book_recipe import Recipe, at_most, within
 from genmodels.classic import NaiveBayes
 from genmodels.data import binarised, mnist
 from genmodels.metrics import held_out_nats, judge_checksum, judge_digits
-from genmodels.recipe import Recipe, at_most, within
 from genmodels.viz import grid
 
 LEVELS = (7, 6, 3, 4, 8)  # hair, its colour, glasses, clothes, their colour

@@ -8,9 +8,9 @@ import torch
 from torch.utils.data import TensorDataset
 
 from genmodels.batches import split
+from genmodels.book_recipe import Recipe, at_least
 from genmodels.classic import CNN
 from genmodels.data import Labelled, cifar10, mnist
-from genmodels.recipe import Recipe, at_least
 from genmodels.training import Hook
 from genmodels.viz import curves, grid
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from genmodels.autoencoders import VAE, PlainAutoencoder
+from genmodels.book_recipe import Recipe, at_least, at_most
 from genmodels.classic import Box
 from genmodels.data import mnist
 from genmodels.metrics import PCA, judge_checksum, judge_digits, neighbour_accuracy
-from genmodels.recipe import Recipe, at_least, at_most
 from genmodels.sampling import codes, decoded
 from genmodels.training import Shuffled, fit
 from genmodels.viz import curves, grid, latent_histograms, latent_scatter, reconstructions

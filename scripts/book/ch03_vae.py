@@ -7,9 +7,9 @@ on the test set: minus the ELBO, the IWAE bound, how the aggregate posterior fit
 import torch
 
 from genmodels.autoencoders import VAE
+from genmodels.book_recipe import Recipe, at_least, at_most
 from genmodels.data import binarised, mnist
 from genmodels.metrics import held_out_nats, judge_checksum, judge_digits
-from genmodels.recipe import Recipe, at_least, at_most
 from genmodels.training import Shuffled, fit, stream
 from genmodels.viz import curves, grid, inverse_cdf_grid, latent_scatter, reconstructions
 

@@ -6,11 +6,11 @@ deviations of one? Digits are held against the test set. Three digits stacked as
 
 import torch
 
+from genmodels.book_recipe import Recipe, at_least, at_most, within
 from genmodels.data import GaussianGrid, mnist, stacked_mnist
 from genmodels.gans import WGANGP
 from genmodels.losses import gradient_penalty
 from genmodels.metrics import grid_modes, judge, judge_checksum, judge_digits, stacked_modes
-from genmodels.recipe import Recipe, at_least, at_most, within
 from genmodels.training import Indexed, Shuffled, fit
 from genmodels.viz import curves, grid, scatter
 

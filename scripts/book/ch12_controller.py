@@ -8,12 +8,12 @@ The figures are mean returns over held-out episodes, the same for all arms; 200 
 from dataclasses import replace
 
 import envs
-from genmodels.recipe import Recipe
+from genmodels.book_recipe import Recipe
 from genmodels.viz import spread
 from worldmodels import evaluate, studies
+from worldmodels.agent_recipe import begin
 from worldmodels.pipeline import alone
 from worldmodels.presets import dodge
-from worldmodels.recipe import begin
 from worldmodels.run import Run, Stage
 
 SENSES = (Stage.ROLLOUT, Stage.VISION, Stage.ENCODE, Stage.MEMORY)

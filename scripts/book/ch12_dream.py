@@ -6,9 +6,9 @@ begin where games begin. The agent at temperature 1 is held against the best pol
 """
 
 import envs
-from genmodels.recipe import Recipe, at_least
+from genmodels.book_recipe import Recipe, at_least
+from worldmodels.agent_recipe import begin, dream_and_wake
 from worldmodels.presets import dodge
-from worldmodels.recipe import begin, dream_and_wake
 
 
 def main() -> None:

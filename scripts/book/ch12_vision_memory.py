@@ -16,9 +16,9 @@ import torch
 
 import envs
 from genmodels import storage
+from genmodels.book_recipe import Recipe, at_least, at_most
 from genmodels.metrics import PCA
 from genmodels.model import Model
-from genmodels.recipe import Recipe, at_least, at_most
 from genmodels.viz import reconstructions, uniform_distance
 from worldmodels import diagnostics, report
 from worldmodels.agent import to_images
@@ -27,7 +27,7 @@ from worldmodels.interfaces import Policy
 from worldmodels.pipeline import CHAIN, enter
 from worldmodels.policies import Wanderer
 from worldmodels.presets import carracing
-from worldmodels.replay import Replay
+from worldmodels.replay_store import Replay
 from worldmodels.rollout import steps
 from worldmodels.run import Run, Stage
 from worldmodels.types import Episode

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from genmodels.data import Shapes
-from genmodels.data.drawing import PAINT, draw
-from genmodels.data.scenes import COLOURS, KINDS, MOST, PLACES, RELATIONS, SHAPES, SIZES, draw_scenes
+from genmodels.data.shape_drawing import PAINT, draw
+from genmodels.data.shape_scenes import COLOURS, KINDS, MOST, PLACES, RELATIONS, SHAPES, SIZES, draw_scenes
 
 
 @pytest.fixture(scope="module")

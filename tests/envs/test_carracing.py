@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 import envs
 from envs.carracing import BAR, DIGITS, CarRacing, Cars, controls, view
-from envs.slots import episode_seed
-from envs.worlds import FRAME, Frames
+from envs.simulator import FRAME, Frames
+from envs.vector_env import episode_seed
 
 
 class Scripted(Cars):

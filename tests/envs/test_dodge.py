@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from envs.dodge import BALL, BALLS, GROUND, HALF_WIDTH, LIMIT, PADDLE, SPEED, Dodge, fold, hits
-from envs.slots import Slots
-from envs.worlds import FRAME, SIDE
+from envs.simulator import FRAME, SIDE
+from envs.vector_env import Slots
 
 Policy = Callable[[Dodge], NDArray[np.float32]]
 

@@ -13,7 +13,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 import envs
 from envs.extras import require
-from envs.worlds import FRAME
+from envs.simulator import FRAME
 
 NAMES = ["dodge", "carracing", "takecover", "gym:CartPole-v1"]
 IDS = {"dodge": "Dodge", "carracing": "CarRacing", "takecover": "TakeCover"}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import envs
-from envs.pixels import shrink
+from envs.resize import shrink
+from envs.simulator import FRAME
 from envs.takecover import LIMIT, THRESHOLD, TakeCover
-from envs.worlds import FRAME
 
 
 def takecover(count: int, **options: Any) -> TakeCover:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import envs
-from envs.slots import Slots
+from envs.vector_env import Slots
 from envs.workers import Workers
 
 FAULTY = "gym:faulty:Faulty-v0"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from genmodels.distributions import DiagonalGaussian
 from genmodels.storage import Corrupt
 from worldmodels.latents import Latents
-from worldmodels.replay import Replay
+from worldmodels.replay_store import Replay
 from worldmodels.stretches import WindowBatches
 from worldmodels.types import Episode
 

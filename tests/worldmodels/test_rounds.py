@@ -11,7 +11,7 @@ from worldmodels import stages
 from worldmodels.config import Collect, Evaluation, Experiment, Gradient, MDNRNNConfig, VAEConfig, World
 from worldmodels.controller import Controller
 from worldmodels.pipeline import conclusion, pipeline
-from worldmodels.replay import Replay
+from worldmodels.replay_store import Replay
 from worldmodels.run import Run, Stage
 from worldmodels.stretches import WindowBatches
 

@@ -17,12 +17,12 @@ from genmodels import checkpoints
 from genmodels.dynamics import Window
 from genmodels.model import Model
 from genmodels.viz import intervals
-from worldmodels import evaluate, learning, rations, stages, studies
+from worldmodels import evaluate, frame_budget, learning, stages, studies
 from worldmodels.controller import Controller
 from worldmodels.evolution import Evolution
 from worldmodels.latents import Latents
 from worldmodels.policies import Constant
-from worldmodels.replay import Replay
+from worldmodels.replay_store import Replay
 from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage
 
@@ -167,7 +167,7 @@ def test_shuffled_windows_have_anothers_actions_and_nothing_else_is_changed() ->
 
 def test_the_meter_counts_what_is_used_of_an_environment() -> None:
     """The first episode of each slot; what slots do while they wait for the longest is not counted."""
-    meter = rations.Meter()
+    meter = frame_budget.Meter()
     env = meter.around(envs.make)("dodge", 5, 0, repeat=4)
     played = rollout(env, Constant(np.zeros(1, np.float32)), 5, quiet=True)
     env.close()
@@ -175,22 +175,22 @@ def test_the_meter_counts_what_is_used_of_an_environment() -> None:
     assert meter.frames == sum(one.length for one in played)
 
 
-def rationed(frames: int, cost: int = 10) -> rations.Rationed:
+def rationed(frames: int, cost: int = 10) -> frame_budget.Rationed:
     """A generation of a toy costs so many frames, a judgement as many."""
     torch.manual_seed(0)
-    controller, meter = Controller(2, 1), rations.Meter()
+    controller, meter = Controller(2, 1), frame_budget.Meter()
 
     def fitness(candidates: torch.Tensor, seed: int) -> Any:
         meter.frames += cost
         return -candidates.square().sum(1).double().numpy()
 
-    return rations.Rationed(Evolution(controller, fitness, population=6, judge_every=3, seed=5), meter, frames)
+    return frame_budget.Rationed(Evolution(controller, fitness, population=6, judge_every=3, seed=5), meter, frames)
 
 
 def test_evolution_lasts_as_long_as_its_ration() -> None:
     """500 frames: 25 an iteration, 10 a generation, and 10 more for the judgement after each third."""
     learner = rationed(500)
-    seen = [learner.iterate(iteration) for iteration in range(rations.SHARES)]
+    seen = [learner.iterate(iteration) for iteration in range(frame_budget.SHARES)]
     assert [line["frames"] for line in seen[:4]] == [40, 50, 80, 100]
     assert seen[-1]["frames"] == 500
     assert seen[-1]["generation"] == learner.generation == 38
@@ -198,7 +198,7 @@ def test_evolution_lasts_as_long_as_its_ration() -> None:
 
 def test_a_generation_may_take_several_shares() -> None:
     learner = rationed(100, cost=40)
-    assert [learner.iterate(iteration)["generation"] for iteration in range(rations.SHARES)] == [1] * 8 + [2] * 8 + [3] * 4
+    assert [learner.iterate(iteration)["generation"] for iteration in range(frame_budget.SHARES)] == [1] * 8 + [2] * 8 + [3] * 4
 
 
 def test_a_ration_is_gone_on_with(tmp_path: Path) -> None:
@@ -209,8 +209,8 @@ def test_a_ration_is_gone_on_with(tmp_path: Path) -> None:
     sealed = checkpoints.load(tmp_path)
     assert sealed is not None
     resumed.load(sealed)
-    left = [whole.iterate(iteration) for iteration in range(rations.SHARES)][9:]
-    assert left == [resumed.iterate(iteration) for iteration in range(9, rations.SHARES)]
+    left = [whole.iterate(iteration) for iteration in range(frame_budget.SHARES)][9:]
+    assert left == [resumed.iterate(iteration) for iteration in range(9, frame_budget.SHARES)]
     whole.finish()
     resumed.finish()
     assert np.array_equal(whole.evolution.controller.vector(), resumed.evolution.controller.vector())

@@ -14,13 +14,13 @@ import torch
 from PIL import Image
 
 import envs
-from worldmodels import recording, show, stages, video
+from worldmodels import side_by_side, stages, trained_run, video
 from worldmodels.agent import to_images
 from worldmodels.controller import Reflex
-from worldmodels.recording import Moment
 from worldmodels.rollout import Step, steps
 from worldmodels.run import Run
 from worldmodels.sheet import Caption, Sheet, enlarged
+from worldmodels.side_by_side import Moment
 from worldmodels.types import Frames
 
 
@@ -40,12 +40,12 @@ def plain(count: int, shape: tuple[int, int, int] = (32, 48, 3)) -> Iterator[Fra
 
 def played(run: Run, seed: int = 5) -> Iterator[Step]:
     env = stages.world(run, envs.make, seed, test=True, slots=1)
-    return steps(env, show.agent(run))
+    return steps(env, trained_run.agent(run))
 
 
 def moments(run: Run, **options: float) -> Iterator[Moment]:
-    agent = show.agent(run)
-    return recording.watch(played(run), agent.vision, agent.memory, **options)  # type: ignore[arg-type]
+    agent = trained_run.agent(run)
+    return side_by_side.watch(played(run), agent.vision, agent.memory, **options)  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------------------------ the file
@@ -141,23 +141,23 @@ def test_the_drawn_action_follows_the_action() -> None:
 
 def test_there_is_a_moment_for_each_frame_of_an_episode(trained: Path) -> None:
     run = Run.open(trained, quiet=True)
-    found = list(recording.first_episodes(moments(run), 2))
+    found = list(side_by_side.first_episodes(moments(run), 2))
     for episode in (0, 1):
         mine = [moment for moment in found if moment.episode == episode]
         assert [moment.step for moment in mine] == list(range(len(mine)))
         assert [moment.ret for moment in mine[:-1]] == [4.0 * step for step in range(len(mine) - 1)], "four steps an action"
     first = next(step for step in played(run) if step.over[0])
     assert np.array_equal([m for m in found if m.episode == 0][-1].real, first.after[0])
-    assert max(m.step for m in recording.first_episodes(moments(run), 2, 7)) == 7
+    assert max(m.step for m in side_by_side.first_episodes(moments(run), 2, 7)) == 7
 
 
 def test_a_dream_that_is_shown_every_frame_is_the_reconstruction(trained: Path) -> None:
     run = Run.open(trained, quiet=True)
-    agent = show.agent(run)
+    agent = trained_run.agent(run)
     for moment in islice(moments(run, warmup=0, redream=1), 12):
         assert np.array_equal(moment.dream, moment.reconstruction)
         z = agent.vision.encode(to_images(moment.real[None])).mean
-        assert np.array_equal(recording.see(agent.vision, z.detach())[0], moment.reconstruction)
+        assert np.array_equal(side_by_side.see(agent.vision, z.detach())[0], moment.reconstruction)
 
 
 def test_the_dream_is_alone_between_the_frames_it_is_shown(trained: Path) -> None:
@@ -170,20 +170,20 @@ def test_the_dream_is_alone_between_the_frames_it_is_shown(trained: Path) -> Non
 def test_the_dream_is_m_under_the_real_actions(trained: Path) -> None:
     """At a temperature near 0 a dream is M's likeliest future, computed here by hand."""
     run = Run.open(trained, quiet=True)
-    agent = show.agent(run)
+    agent = trained_run.agent(run)
     found = list(islice(moments(run, warmup=0, redream=0, temperature=1e-4), 6))
     with torch.no_grad():
         z, state = agent.vision.encode(to_images(found[0].real[None])).mean, agent.memory.initial(1)
         for moment in found:
-            assert abs(recording.see(agent.vision, z)[0].astype(int) - moment.dream).max() <= 6
+            assert abs(side_by_side.see(agent.vision, z)[0].astype(int) - moment.dream).max() <= 6
             prediction, state = agent.memory.predict(z, torch.from_numpy(moment.act[None]), state)
             z = prediction.sample(torch.full((1, agent.memory.noise_size), 0.5), 1e-4).z
 
 
 def test_a_recording_shows_the_real_frames(trained: Path, tmp_path: Path) -> None:
     run = Run.open(copytree(trained, tmp_path / "run"), quiet=True)
-    path = show.record(run, envs.make, max_steps=8, seed=5)
-    found, real = decoded(path), list(recording.first_episodes(moments(run), 1, 8))
+    path = trained_run.record(run, envs.make, max_steps=8, seed=5)
+    found, real = decoded(path), list(side_by_side.first_episodes(moments(run), 1, 8))
     assert len(found) == len(real) == 9
     sheet = Sheet(3)
     left, top = sheet.corner(0)
@@ -191,21 +191,23 @@ def test_a_recording_shows_the_real_frames(trained: Path, tmp_path: Path) -> Non
         assert picture.shape[:2] == sheet.size[::-1]
         error = picture[top : top + 256, left : left + 256].astype(float) - enlarged(moment.real, 4)
         assert abs(error).mean() < 3.0
-    with Image.open(show.record(run, envs.make, seed=5, still=7)) as still:
+    with Image.open(trained_run.record(run, envs.make, seed=5, still=7)) as still:
         assert abs(np.asarray(still).astype(float) - found[7]).mean() < 3.0
-    with Image.open(show.record(run, envs.make, max_steps=8, seed=5, still=9999)) as last:
+    with Image.open(trained_run.record(run, envs.make, max_steps=8, seed=5, still=9999)) as last:
         assert abs(np.asarray(last).astype(float) - found[-1]).mean() < 3.0
 
 
 def test_recordings_are_the_same_for_a_seed(trained: Path, tmp_path: Path) -> None:
     run = Run.open(copytree(trained, tmp_path / "run"), quiet=True)
-    one, two, other = (show.record(run, envs.make, name=f"{n}", seed=s, still=9).read_bytes() for n, s in enumerate((3, 3, 4)))
+    one, two, other = (
+        trained_run.record(run, envs.make, name=f"{n}", seed=s, still=9).read_bytes() for n, s in enumerate((3, 3, 4))
+    )
     assert one == two != other
 
 
 def test_dreams_that_are_over_wait_in_the_dark(trained: Path) -> None:
     run = Run.open(trained, quiet=True)
-    agent = show.agent(run)
+    agent = trained_run.agent(run)
     latent = agent.memory.latent_size
 
     def dreamt() -> Iterator[Step]:
@@ -214,11 +216,11 @@ def test_dreams_that_are_over_wait_in_the_dark(trained: Path) -> None:
 
     taken = list(islice(dreamt(), 6))
     lengths = [next(number for number, step in enumerate(taken, 1) if step.over[slot]) for slot in range(4)]
-    found = list(recording.dreams(dreamt(), agent.vision, latent, columns=2))
+    found = list(side_by_side.dreams(dreamt(), agent.vision, latent, columns=2))
     assert len(found) == 1 + max(lengths), "until all are over, the first moment included"
     sheet, shortest = Sheet(4, 2, side=128), int(np.argmin(lengths))
     left, top = sheet.corner(shortest)
-    last = recording.see(agent.vision, torch.from_numpy(taken[min(lengths) - 1].after[:, :latent]))[shortest]
+    last = side_by_side.see(agent.vision, torch.from_numpy(taken[min(lengths) - 1].after[:, :latent]))[shortest]
     shown = [picture[top : top + 128, left : left + 128] for picture in found]
     assert np.array_equal(shown[min(lengths)], enlarged(last, 2))
     if min(lengths) < max(lengths):
@@ -231,4 +233,4 @@ def test_a_run_without_an_agent_names_the_stage_that_comes_next(trained: Path, t
     for done, missing in ((1, "vision"), (3, "memory"), (4, "controller")):
         (folder / "metrics.jsonl").write_text("".join(lines[:done]))
         with pytest.raises(FileNotFoundError, match=rf"comes next is {missing}: .*--resume"):
-            show.record(Run.open(folder, quiet=True), envs.make)
+            trained_run.record(Run.open(folder, quiet=True), envs.make)

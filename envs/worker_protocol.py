@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from envs.actions import box
-from envs.worlds import FRAME, Frames, Outcome
+from envs.simulator import FRAME, Frames, Outcome
 
 BEGIN, STEP, READY = b"b", b"s", b"{}"
 

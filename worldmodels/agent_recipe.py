@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from genmodels.recipe import Bar, Recipe
+from genmodels.book_recipe import Bar, Recipe
 from genmodels.viz import intervals
 from worldmodels import stages, studies
 from worldmodels.config import Experiment, Option

@@ -8,8 +8,8 @@ import pytest
 from gymnasium import spaces
 
 import envs
-from envs.pixels import shrink
-from envs.slots import episode_seed
+from envs.resize import shrink
+from envs.vector_env import episode_seed
 
 
 class Told(gymnasium.Env[Any, Any]):

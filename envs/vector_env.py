@@ -1,4 +1,4 @@
-"""A Gymnasium vector environment over any `Worlds`, with one rule for seeds and one for ends.
+"""A Gymnasium vector environment over any `Simulator`, with one rule for seeds and one for ends.
 
 Episode k of slot i has the seed of `SeedSequence(root, spawn_key=(i, k))`: the episodes of a slot are the same however many
 slots stand beside it, and however many processes simulate them.
@@ -22,7 +22,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from envs.actions import check
-from envs.worlds import FRAME, Frames, Worlds
+from envs.simulator import FRAME, Frames, Simulator
 
 Mask = NDArray[np.bool_]
 
@@ -44,7 +44,7 @@ class Slots(VectorEnv[Frames, Any, Any]):
         seed: the root of all episodes' seeds, until `reset` names another.
     """
 
-    def __init__(self, worlds: Worlds, seed: int) -> None:
+    def __init__(self, worlds: Simulator, seed: int) -> None:
         self.worlds = worlds
         self.num_envs = len(worlds.frames)
         self.single_observation_space = spaces.Box(0, 255, FRAME, np.uint8)

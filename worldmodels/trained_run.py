@@ -16,7 +16,7 @@ from pathlib import Path
 import gymnasium
 
 from genmodels.viz import save_png
-from worldmodels import evaluate, recording, stages, video
+from worldmodels import evaluate, side_by_side, stages, video
 from worldmodels.agent import Agent
 from worldmodels.config import Baselines
 from worldmodels.controller import Reflex
@@ -62,7 +62,7 @@ def record(
         name, suffix: of the file in `videos/`.
         episodes, max_steps: how many, and how much of each (0: all).
         fps: pictures a second.
-        warmup, redream, temperature: of the dream; see `worldmodels.recording.watch`.
+        warmup, redream, temperature: of the dream; see `worldmodels.side_by_side.watch`.
         seed: the root of the episodes' seeds; None for one that no stage uses.
         still: write only the picture of this number (or the last, if there are fewer), as PNG.
     """
@@ -71,7 +71,7 @@ def record(
     tau = run.experiment.dream.temperature if temperature is None else temperature
     env = stages.world(run, make_env, root, test=True, slots=1)
     try:
-        moments = recording.watch(
+        moments = side_by_side.watch(
             steps(env, player),
             player.vision,
             player.memory,
@@ -80,9 +80,9 @@ def record(
             temperature=tau,
             seed=run.seed(Stage.RECORD, 1),
         )
-        chosen = recording.first_episodes(moments, episodes, max_steps)
+        chosen = side_by_side.first_episodes(moments, episodes, max_steps)
         discrete = isinstance(env.single_action_space, gymnasium.spaces.Discrete)
-        pictures = recording.panels(chosen, player.vision.latent_size, redream, discrete=discrete)
+        pictures = side_by_side.panels(chosen, player.vision.latent_size, redream, discrete=discrete)
         return _keep(run, pictures, name, suffix, fps, still)
     finally:
         env.close()
@@ -120,7 +120,7 @@ def dream(
         dreams = stages.dream(run, player.memory, space, side * side, **options)
         live = steps(dreams, Reflex(player.controller), root)
         latent = player.memory.latent_size
-        _keep(run, recording.dreams(live, player.vision, latent, columns=side, limit=max_steps), name, ".mp4", fps)
+        _keep(run, side_by_side.dreams(live, player.vision, latent, columns=side, limit=max_steps), name, ".mp4", fps)
     env = stages.dream(run, player.memory, space, min(64, episodes), **options)
     return evaluate.score(rollout(env, Reflex(player.controller), episodes, seed=root, quiet=run.quiet))
 

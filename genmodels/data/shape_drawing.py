@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from genmodels.data.scenes import MOST, SHAPES, Scenes
+from genmodels.data.shape_scenes import MOST, SHAPES, Scenes
 
 # Red, green, blue, yellow, purple, cyan: the order of scenes.COLOURS.
 PAINT = np.array(

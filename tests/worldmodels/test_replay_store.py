@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from genmodels.storage import Corrupt, DiskFull, Locked, StorageError
-from worldmodels.replay import FrameBatches, Replay
+from worldmodels.replay_store import FrameBatches, Replay
 from worldmodels.types import Episode
 
 SIDE = 8
@@ -255,7 +255,7 @@ def test_an_append_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 WRITER = """
 import sys
 import numpy as np
-from worldmodels.replay import Replay
+from worldmodels.replay_store import Replay
 from worldmodels.types import Episode
 
 folder, count = sys.argv[1], int(sys.argv[2])
@@ -474,7 +474,7 @@ import torch
 from worldmodels.latents import Latents
 from worldmodels.stretches import WindowBatches
 from genmodels.autoencoders import VAE
-from worldmodels.replay import FrameBatches, Replay
+from worldmodels.replay_store import FrameBatches, Replay
 
 began = time.perf_counter()
 replay = Replay.open(sys.argv[1])

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from genmodels import storage
-from genmodels.recipe import Bar, Recipe, at_least, at_most, commit, machine, within
+from genmodels.book_recipe import Bar, Recipe, at_least, at_most, commit, machine, within
 
 
 def begin(folder: Path, *options: str) -> Recipe:
@@ -97,7 +97,7 @@ def test_commit_and_machine_are_told() -> None:
 
 JUDGING = """
 import time
-from genmodels.recipe import Recipe
+from genmodels.book_recipe import Recipe
 run = Recipe("Toy.", row=99, system="toy", minutes=1)
 print("judging", flush=True)
 time.sleep(60)
@@ -124,7 +124,7 @@ def test_asked_to_stop_while_judging_it_leaves_with_one_line(tmp_path: Path) -> 
 
 TOY = """
 import os
-from genmodels.recipe import Recipe, at_most
+from genmodels.book_recipe import Recipe, at_most
 run = Recipe("Toy.", row=7, system="toy", minutes=1)
 run.figure("error", float(os.environ.get("ERROR", "0.5")) + 0.1 * run.seed, at_most(1), at_most(0.1), published="0.3")
 run.figure("only told", 3.0)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import envs
-from genmodels.recipe import Recipe, at_least
+from genmodels.book_recipe import Recipe, at_least
+from worldmodels.agent_recipe import begin, dream_and_wake
 from worldmodels.presets import dodge, dodge_tiny
-from worldmodels.recipe import begin, dream_and_wake
 
 
 def recipe(folder: Path, *options: str) -> Recipe:

@@ -2,7 +2,7 @@
 
 A simulator begins an episode at a slot when it is told the seed, and steps all its slots by one action each. It draws into
 frames that are handed to it, so that they can lie in memory shared between processes. Numbering episodes, seeding them,
-beginning the next where one ended and checking actions is the same for every simulator, and is done in `slots.py`.
+beginning the next where one ended and checking actions is the same for every simulator, and is done in `vector_env.py`.
 
 Axes: N slots, 64 x 64 pixels, 3 colours.
 """
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
         return Outcome(np.zeros(count), *(np.zeros(count, np.bool_) for _ in range(3)))
 
 
-class Worlds(ABC):
+class Simulator(ABC):
     """N slots of one simulator.
 
     Fields:

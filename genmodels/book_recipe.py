@@ -153,14 +153,14 @@ class Recipe:
 
 
 def commit() -> str:
-    """The commit of the checkout this package stands in, with a + if the library or a script differs from it."""
+    """The commit of the checkout this package stands in, with a + if a package or a script differs from it."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--", "genmodels", "scripts", ":!scripts/results")
+        changed = git("status", "--porcelain", "--", "genmodels", "worldmodels", "envs", "scripts", ":!scripts/results")
         return git("rev-parse", "--short=9", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

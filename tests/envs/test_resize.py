@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from envs.pixels import shrink
+from envs.resize import shrink
 
 
 def areas(size: int) -> NDArray[np.float64]:

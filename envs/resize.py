@@ -13,7 +13,7 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.worlds import SIDE, Frames
+from envs.simulator import SIDE, Frames
 
 
 def shrink(images: NDArray[np.uint8]) -> Frames:

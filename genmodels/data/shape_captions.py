@@ -9,7 +9,7 @@ A caption says all attributes, so that a judge can hold a picture against every 
 
 from __future__ import annotations
 
-from genmodels.data.scenes import COLOURS, KINDS, PLACES, RELATIONS, SHAPES, SIZES, Scenes
+from genmodels.data.shape_scenes import COLOURS, KINDS, PLACES, RELATIONS, SHAPES, SIZES, Scenes
 
 COUNTS = ("one", "two", "three", "four")
 

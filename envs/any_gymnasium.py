@@ -19,11 +19,11 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.actions import box
-from envs.pixels import shrink
-from envs.worlds import Frames, Outcome, Worlds
+from envs.resize import shrink
+from envs.simulator import Frames, Outcome, Simulator
 
 
-class Images(Worlds):
+class Images(Simulator):
     """N environments of one Gymnasium id, one after the other in this process.
 
     Arguments:

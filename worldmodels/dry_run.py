@@ -19,7 +19,7 @@ AT_LEAST_ONE = (
 )
 
 
-def trial(experiment: Experiment, make_env: MakeEnv) -> None:
+def dry_run(experiment: Experiment, make_env: MakeEnv) -> None:
     """Raise what a run of this experiment would raise sooner or later: ValueError, TypeError, ImportError, RuntimeError."""
     for name in AT_LEAST_ONE:
         if (value := attrgetter(name)(experiment)) < 1:

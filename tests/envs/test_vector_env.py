@@ -8,8 +8,8 @@ from gymnasium.vector import AutoresetMode
 
 import envs
 from envs.actions import box, check
-from envs.slots import episode_seed
-from envs.worlds import FRAME, Frames
+from envs.simulator import FRAME, Frames
+from envs.vector_env import episode_seed
 
 
 def frames_of(num_envs: int, slot: int, seed: int = 5, steps: int = 100) -> list[Frames]:
