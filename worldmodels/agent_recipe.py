@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from genmodels.book_recipe import Bar, Recipe
 from genmodels.viz import intervals
-from worldmodels import stages, studies
+from worldmodels import studies
 from worldmodels.config import Experiment, Option
 from worldmodels.interfaces import MakeEnv
-from worldmodels.pipeline import CHAIN, alone, enter
-from worldmodels.run import Run, Stage
+from worldmodels.pipeline import learn_and_evaluate
+from worldmodels.run import Run
 
 
 def begin(recipe: Recipe, preset: Callable[[], Experiment], minutes: float) -> Run:
@@ -44,10 +44,8 @@ def _hardly(whole: Experiment) -> Experiment:
 
 def dream_and_wake(recipe: Recipe, run: Run, make_env: MakeEnv, margin: Bar) -> None:
     """The chain, the agent's score against policies that see nothing, and the sweep of temperatures; told, and drawn."""
-    last = run.experiment.rounds
-    alone(run, make_env, *CHAIN)
     with run.lock():
-        enter(run, make_env, Stage.EVALUATE, last, stages.evaluate)
+        learn_and_evaluate(run, make_env)
         studies.sweep(run, make_env, studies.Settings(temperatures=(1.0,)) if recipe.fast else studies.Settings())
     agent = next(line for line in run.done if line["stage"] == "evaluate")
     recipe.figure("agent: return", agent["agent"])

@@ -38,13 +38,18 @@ DOORS = {
 def pipeline(run: Run, make_env: MakeEnv) -> None:
     """Take a run to its end, from wherever it is."""
     with run.lock():
-        for turn in range(1, run.experiment.rounds + 1):
-            for stage, work in CHAIN.items():
-                enter(run, make_env, stage, turn, work)
-        enter(run, make_env, Stage.EVALUATE, run.experiment.rounds, stages.evaluate)
+        learn_and_evaluate(run, make_env)
         enter(run, make_env, Stage.REPORT, run.experiment.rounds, report.write)
         (run / "DONE").touch()
         run.say(conclusion(run))
+
+
+def learn_and_evaluate(run: Run, make_env: MakeEnv) -> None:
+    """Every round of the chain, and what the agent is worth after the last. The run is locked by the caller."""
+    for turn in range(1, run.experiment.rounds + 1):
+        for stage, work in CHAIN.items():
+            enter(run, make_env, stage, turn, work)
+    enter(run, make_env, Stage.EVALUATE, run.experiment.rounds, stages.evaluate)
 
 
 def conclusion(run: Run) -> str:

@@ -1,10 +1,12 @@
 """A recipe about agents: one run to a folder, and dreams held against the world."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import envs
 from genmodels.book_recipe import Recipe, at_least
 from worldmodels.agent_recipe import begin, dream_and_wake
+from worldmodels.config import Experiment
 from worldmodels.presets import dodge, dodge_tiny
 
 
@@ -21,14 +23,19 @@ def test_the_run_is_begun_once_and_minutes_are_iterations(tmp_path: Path) -> Non
     assert (again.folder, again.experiment) == (first.folder, first.experiment)
 
 
+def in_two_rounds() -> Experiment:
+    return replace(dodge_tiny(), rounds=2)
+
+
 def test_dreams_and_the_world_are_told_beside_each_other(tmp_path: Path) -> None:
     hurried = recipe(tmp_path, "--fast")
-    run = begin(hurried, dodge_tiny, minutes=10.0)
+    run = begin(hurried, in_two_rounds, minutes=10.0)
     run.quiet = True
     dream_and_wake(hurried, run, envs.make, at_least(5))
     told = {figure["name"]: figure["value"] for figure in hurried.figures}
     evaluated = next(line for line in run.done if line["stage"] == "evaluate")
     assert told["agent: return"] == evaluated["agent"]
     assert told["agent above it, standard errors"] == evaluated["standard_errors"]
+    assert {line["round"] for line in run.done if line["stage"] == "controller"} == {1, 2}
     assert told["temperature 1, real: return"] > 0.0
     assert (tmp_path / "sweep.png").exists()
