@@ -87,4 +87,4 @@ def builder(name: str, options: Mapping[str, Any]) -> Callable[..., Simulator]:
 
 
 for _id, _name in (("Dodge", "dodge"), ("CarRacing", "carracing"), ("TakeCover", "takecover")):
-    gymnasium.register(f"WorldModels/{_id}-v0", entry_point="envs.single:Single", kwargs={"name": _name})
+    gymnasium.register(f"WorldModels/{_id}-v0", entry_point="envs.single_env:Single", kwargs={"name": _name})

@@ -18,7 +18,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.actions import box
+from envs.action_checks import box
 from envs.resize import shrink
 from envs.simulator import Frames, Outcome, Simulator
 

@@ -24,7 +24,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.actions import box
+from envs.action_checks import box
 from envs.extras import require
 from envs.resize import shrink
 from envs.simulator import Frames, Outcome, Simulator

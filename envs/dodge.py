@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.actions import box
+from envs.action_checks import box
 from envs.simulator import SIDE, Frames, Outcome, Simulator
 
 LIMIT = 200

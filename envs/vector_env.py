@@ -21,7 +21,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from envs.actions import check
+from envs.action_checks import check
 from envs.simulator import FRAME, Frames, Simulator
 
 Mask = NDArray[np.bool_]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from envs.actions import box
+from envs.action_checks import box
 from envs.simulator import FRAME, Frames, Outcome
 
 BEGIN, STEP, READY = b"b", b"s", b"{}"

@@ -35,9 +35,11 @@ import torch
 from torch import Tensor, nn
 
 from genmodels import checkpoints, storage
-from genmodels.batches import Indexed, Shuffled, stream, to_device
+from genmodels.batches import Indexed, Shuffled, to_device
 from genmodels.interruption import Interrupted, Signals, Stop
-from genmodels.progress import Display, Journal
+from genmodels.metrics_log import MetricsLog
+from genmodels.progress import Display
+from genmodels.random_streams import stream
 from genmodels.updates import ActiveUpdate, Loss, Optimizer, Update
 
 __all__ = [
@@ -51,7 +53,6 @@ __all__ = [
     "Shuffled",
     "Update",
     "fit",
-    "stream",
 ]
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -185,7 +186,7 @@ class _Run:
         self.figures: dict[str, float] = {}  # the last ones recorded
         self.window: dict[str, list[float]] = {}  # [sum, count] of each figure since then
         self.folder: Path | None = None
-        self.journal: Journal | None = None
+        self.journal: MetricsLog | None = None
         self.clock_start = time.monotonic()
         self.score: float | None = None  # of this step, where a hook gave one
         self.unsaved, self.saved_at, self.saving_took = True, time.monotonic(), 0.0
@@ -220,7 +221,7 @@ class _Run:
             state = "is complete (ask for more to go on)" if self.finished() else "continues"
             display.say(f"{folder}: the run found there {state} at step {self.done:,}, {self.seconds / 60:.1f} min")
         if folder is not None:
-            self.journal = Journal(folder, checkpoint.json("clock.json")["journal"] if checkpoint else 0, self.done)
+            self.journal = MetricsLog(folder, checkpoint.json("clock.json")["journal"] if checkpoint else 0, self.done)
         if checkpoint is None:
             self.precision = self._faster_precision() if self.precision == "auto" else self.precision
             self.save()  # a run killed before its first checkpoint keeps its choices and its first weights

@@ -31,8 +31,6 @@ if __name__ == "__main__":
     target, own = command.parse(__doc__, Own, presets=False)
     with command.told():
         import envs
-        from worldmodels import trained_run
+        from worldmodels import show_run
 
-        print(
-            trained_run.held_out(target.open(), envs.make, own.episodes, baselines=own.baselines, seed=own.seed, name=own.name)
-        )
+        print(show_run.held_out(target.open(), envs.make, own.episodes, baselines=own.baselines, seed=own.seed, name=own.name))

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from genmodels.batches import Shuffled, split, stream, to_device
+from genmodels.batches import Shuffled, split, to_device
+from genmodels.random_streams import stream
 
 CPU = torch.device("cpu")
 

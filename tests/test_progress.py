@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from genmodels import progress
-from genmodels.progress import Display, Journal
+from genmodels.metrics_log import MetricsLog
+from genmodels.progress import Display
 
 LIVE = """
 import time
@@ -75,14 +76,14 @@ def test_elsewhere_there_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_journal_goes_on_where_a_checkpoint_says(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, kept=0, step=0)
+    journal = MetricsLog(tmp_path, kept=0, step=0)
     journal.write(25, 1.0, {"loss": 3.0})
     kept = journal.sync()
     journal.write(50, 2.0, {"loss": 2.0})
     journal.close()
     with open(tmp_path / "metrics.jsonl", "ab") as file:
         file.write(b'{"step": 75, "sec')  # killed while writing
-    journal = Journal(tmp_path, kept=kept, step=25)
+    journal = MetricsLog(tmp_path, kept=kept, step=25)
     journal.write(50, 9.0, {"loss": 2.0, "bad": float("nan"), "worse": float("inf")})
     journal.close()
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -95,7 +96,7 @@ def test_a_journal_goes_on_where_a_checkpoint_says(tmp_path: Path) -> None:
 def test_tensorboard_reads_the_same_figures(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    journal = Journal(tmp_path, kept=0, step=0)
+    journal = MetricsLog(tmp_path, kept=0, step=0)
     journal.write(25, 1.0, {"vae/loss": 3.0})
     journal.write(50, 2.0, {"vae/loss": 2.5})
     journal.close()

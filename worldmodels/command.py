@@ -23,7 +23,7 @@ from worldmodels.config import Experiment
 from worldmodels.presets import PRESETS
 
 if TYPE_CHECKING:
-    from worldmodels.interfaces import MakeEnv
+    from worldmodels.policy_and_learner import MakeEnv
     from worldmodels.run import Run
 
 T = TypeVar("T")

@@ -24,9 +24,9 @@ from torch import Tensor
 
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import VisionModel
-from genmodels.sampling import noise
+from genmodels.sampling import counter_noise
 from worldmodels.controller import Sight, sight, sight_size
-from worldmodels.interfaces import Array
+from worldmodels.policy_and_learner import Array
 from worldmodels.starts import Starts
 
 FAR = 1e6  # no latent is ever there; checkers of environments dislike infinity
@@ -96,7 +96,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """Dream one step on. `info["end_probability"]` is M's belief that it was the last."""
         act = self._actions(actions)
-        drawn = noise.uniform(self._seed, self._rows(), self._step, self.memory.noise_size + 1)
+        drawn = counter_noise.uniform(self._seed, self._rows(), self._step, self.memory.noise_size + 1)
         prediction, self._state = self.memory.predict(self._z, act, self._state)
         outcome = prediction.sample(drawn[:, :-1], self.temperature)
         self._z, self._step = outcome.z, self._step + 1
@@ -125,11 +125,11 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
     def _begin(self, where: Tensor) -> None:
         """New dreams in the slots of `where`, each at a moment of its own choosing."""
         rows, latent = self._rows()[where], self.memory.latent_size
-        chosen = noise.uniform(self._seed, rows, -1, 1)[:, 0].double()
+        chosen = counter_noise.uniform(self._seed, rows, -1, 1)[:, 0].double()
         moment = (chosen * len(self.starts)).long().clamp_max(len(self.starts) - 1)
         spread = self.starts.log_sd[moment].float().exp()
         self._z = self._z.clone()
-        self._z[where] = self.starts.mean[moment].float() + spread * noise.normal(self._seed, rows, -2, latent)
+        self._z[where] = self.starts.mean[moment].float() + spread * counter_noise.normal(self._seed, rows, -2, latent)
         self._state = self.memory.reset(self._state, where)
         if self.starts.state is not None:
             self._state = type(self._state)(

@@ -10,7 +10,7 @@ import torch
 
 from worldmodels.config import Experiment
 from worldmodels.controller import sight_size
-from worldmodels.interfaces import MakeEnv
+from worldmodels.policy_and_learner import MakeEnv
 from worldmodels.rollout import action_size
 
 AT_LEAST_ONE = (

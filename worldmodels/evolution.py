@@ -21,10 +21,10 @@ import torch
 from numpy.typing import NDArray
 
 from genmodels import storage
-from genmodels.batches import stream
+from genmodels.random_streams import stream
 from genmodels.storage import Sealed
 from worldmodels.controller import Controller
-from worldmodels.interfaces import Learner
+from worldmodels.policy_and_learner import Learner
 
 Fitness = Callable[[torch.Tensor, int], NDArray[np.float64]]  # candidates (P, n) and a seed -> mean returns (P,)
 

@@ -30,8 +30,8 @@ from genmodels.batches import to_device
 from genmodels.distributions import DiagonalGaussian
 from genmodels.progress import Display
 from genmodels.storage import Corrupt
-from worldmodels.journal import Journal
 from worldmodels.replay_store import Replay
+from worldmodels.sealed_lines import SealedLines
 from worldmodels.types import Entry
 
 FACTS, JOURNAL = "latents.json", "episodes.jsonl"
@@ -63,7 +63,7 @@ class Latents:
         facts = _facts(folder)
         self.folder = folder
         self.latent_size, self.action_size = int(facts["latent_size"]), int(facts["action_size"])
-        lines = Journal(folder / JOURNAL).lines
+        lines = SealedLines(folder / JOURNAL).lines
         self.lengths = np.array([line["length"] for line in lines], np.int64)  # T of each episode
         self.ends = np.array([line["end"] for line in lines], bool)
         self.offset = np.concatenate([[0], np.cumsum(self.lengths + 1)]).astype(np.int64)  # its first row, and the end of all
@@ -168,7 +168,7 @@ def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: 
     }
     if not _continues(folder, facts, replay.episodes):
         _begin(folder, facts)
-    journal, columns = Journal(folder / JOURNAL), _columns(facts)
+    journal, columns = SealedLines(folder / JOURNAL), _columns(facts)
     journal.keep(len(journal.lines))
     row = sum(line["length"] + 1 for line in journal.lines)
     for name, (kind, width) in columns.items():
@@ -224,7 +224,7 @@ def _continues(folder: Path, facts: dict[str, Any], episodes: Sequence[Entry]) -
     """Whether what is in the folder is the beginning of what is wanted."""
     if not (folder / FACTS).exists() or storage.read_json(folder / FACTS) != facts:
         return False
-    lines = Journal(folder / JOURNAL).lines
+    lines = SealedLines(folder / JOURNAL).lines
     row = sum(line["length"] + 1 for line in lines)
     files = [(folder / f"{name}.bin", row * width * np.dtype(kind).itemsize) for name, (kind, width) in _columns(facts).items()]
     whole = all(path.exists() and path.stat().st_size >= size for path, size in files)

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from genmodels import storage
 from genmodels.viz import save_png
 from worldmodels.agent import Agent, Mind
+from worldmodels.captioned_panels import Caption, Sheet
 from worldmodels.controller import Reflex
 from worldmodels.dream import DreamVectorEnv
-from worldmodels.interfaces import Array, Policy
+from worldmodels.policy_and_learner import Array, Policy
 from worldmodels.rollout import Step, action_size, steps
-from worldmodels.sheet import Caption, Sheet
 from worldmodels.side_by_side import see
 from worldmodels.types import Floats, Frames
 

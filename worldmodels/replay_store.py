@@ -30,8 +30,8 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from genmodels import storage
 from genmodels.storage import Corrupt, DiskFull, StorageError
-from worldmodels.frames import CHUNK, HELD, FrameBatches, FrameSet
-from worldmodels.journal import Journal
+from worldmodels.frame_batches import CHUNK, HELD, FrameBatches, FrameSet
+from worldmodels.sealed_lines import SealedLines
 from worldmodels.types import Entry, Episode, Frames
 
 __all__ = ["FrameBatches", "FrameSet", "Replay"]
@@ -60,7 +60,7 @@ class Replay:
         self.episodes: list[Entry] = []
         self._held = held  # the lock, for who may write
         self._littered = True  # whether there may be files of no sealed episode
-        self._journal = Journal(folder / JOURNAL)
+        self._journal = SealedLines(folder / JOURNAL)
         self._arrays: dict[str, zarr.Array[Any]] = {}
         with zarr.config.set({"array.write_empty_chunks": True}):  # zeros are written too: a file that is not there was lost
             for name in _arrays(self.obs_shape, self.action_size):

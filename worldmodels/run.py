@@ -32,8 +32,8 @@ from typing import Any, Literal, Self
 import torch
 
 from genmodels import storage
-from genmodels.batches import stream
 from genmodels.book_recipe import commit, machine
+from genmodels.random_streams import stream
 from worldmodels.config import Experiment, from_plain, plain
 
 PACKAGES = ("torch", "numpy", "gymnasium", "cma", "zarr", "stable-baselines3", "envpool", "vizdoom")

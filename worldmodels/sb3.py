@@ -33,14 +33,14 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor, nn
 
 from genmodels import storage
-from genmodels.batches import stream
 from genmodels.model import Model
+from genmodels.random_streams import stream
 from genmodels.storage import Sealed
 from worldmodels import stages
 from worldmodels.config import Algorithm
 from worldmodels.controller import Controller
 from worldmodels.dream import DreamVectorEnv
-from worldmodels.interfaces import Array, Learner, MakeEnv
+from worldmodels.policy_and_learner import Array, Learner, MakeEnv
 from worldmodels.run import Run
 
 REACH = 8.0  # before the squashing; tanh of it is 1 to six digits

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import VisionModel
-from genmodels.sampling import noise
+from genmodels.sampling import counter_noise
 from worldmodels.agent import to_images
-from worldmodels.interfaces import Array
+from worldmodels.captioned_panels import Caption, Sheet
+from worldmodels.policy_and_learner import Array
 from worldmodels.rollout import Step
-from worldmodels.sheet import Caption, Sheet
 from worldmodels.types import Floats, Frames
 
 
@@ -77,7 +77,7 @@ def watch(
             dreamt, state, alone = z, lived, 0
         yield Moment(step.obs[0], _frame(vision, z), _frame(vision, dreamt), step.act[0], ret, episode, t, alone, end)
         act = torch.from_numpy(step.act)
-        drawn = noise.uniform(seed, torch.tensor([episode]), torch.tensor([t]), memory.noise_size)
+        drawn = counter_noise.uniform(seed, torch.tensor([episode]), torch.tensor([t]), memory.noise_size)
         _, lived = memory.predict(z, act, lived)
         prediction, state = memory.predict(dreamt, act, state)
         outcome = prediction.sample(drawn, temperature)

@@ -24,17 +24,17 @@ from worldmodels.config import Baselines, Evolve, StableBaselines
 from worldmodels.controller import Controller, Reflex, sight_size
 from worldmodels.dream import DreamVectorEnv
 from worldmodels.evolution import Evolution, Fitness
-from worldmodels.interfaces import Learner, MakeEnv, Policy
 from worldmodels.latents import Latents
-from worldmodels.learners import PPO
-from worldmodels.learning import improve
+from worldmodels.learner_loop import improve
 from worldmodels.policies import Wanderer
+from worldmodels.policy_and_learner import Learner, MakeEnv, Policy
+from worldmodels.ppo import PPO
 from worldmodels.replay_store import FrameBatches, Replay
 from worldmodels.rollout import Played, action_size, rollout
 from worldmodels.run import Run, Stage, precision, versions
 from worldmodels.starts import find_starts
-from worldmodels.stretches import WindowBatches
 from worldmodels.types import Episode
+from worldmodels.window_batches import WindowBatches
 
 Work = Callable[[Run, MakeEnv, int], Mapping[str, float]]
 

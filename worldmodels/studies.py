@@ -26,22 +26,22 @@ import numpy as np
 import torch
 
 from genmodels import storage
-from genmodels.batches import stream
 from genmodels.dynamics import Window
 from genmodels.model import Model
+from genmodels.random_streams import stream
 from worldmodels import evaluate, report, stages
 from worldmodels.config import ControllerConfig, Evolve, Experiment, plain
 from worldmodels.controller import Controller, Reflex
 from worldmodels.dream import DreamVectorEnv
 from worldmodels.evolution import Evolution
 from worldmodels.frame_budget import SHARES, Meter, Rationed
-from worldmodels.interfaces import MakeEnv
 from worldmodels.latents import Latents
-from worldmodels.learning import improve
+from worldmodels.learner_loop import improve
+from worldmodels.policy_and_learner import MakeEnv
 from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage, versions
 from worldmodels.starts import beginnings
-from worldmodels.stretches import WindowBatches
+from worldmodels.window_batches import WindowBatches
 
 WORK = {Stage.VISION: "vision", Stage.ENCODE: "latents", Stage.MEMORY: "memory"}  # what a variant may borrow, and its folder
 ARMS = {"V-alone": "z", "untrained-M": "zh", "M": "zh", "shuffled-M": "zh"}  # what C sees in each

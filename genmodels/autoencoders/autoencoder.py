@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from genmodels.batches import checked, normal, to_device
+from genmodels.batches import checked, to_device
 from genmodels.distributions import DiagonalGaussian, Distribution
 from genmodels.model import Model
+from genmodels.random_streams import normal
 from genmodels.sampling import point, slerp
 
 DECODED_AT_ONCE = 512  # what fits a cache is decoded faster than more at once

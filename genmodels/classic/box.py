@@ -15,12 +15,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from genmodels.batches import checked, to_device, uniform
-from genmodels.classic.formula import Formula
+from genmodels.batches import checked, to_device
+from genmodels.classic.closed_form import ClosedForm
 from genmodels.model import LogProb
+from genmodels.random_streams import uniform
 
 
-class Box(Formula):
+class Box(ClosedForm):
     """A uniform density on a rectangle.
 
     >>> box = Box(shape=(2,))

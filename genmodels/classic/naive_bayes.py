@@ -17,12 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genmodels.batches import checked, to_device, uniform
-from genmodels.classic.formula import Formula
+from genmodels.batches import checked, to_device
+from genmodels.classic.closed_form import ClosedForm
 from genmodels.model import LogProb
+from genmodels.random_streams import uniform
 
 
-class NaiveBayes(Formula):
+class NaiveBayes(ClosedForm):
     """Categorical features, independent given the class.
 
     >>> outfits = torch.tensor([[0, 2], [0, 1], [1, 2]])

@@ -25,7 +25,7 @@ A public set is looked for in `$GENMODELS_DATA`, in `shared/data` beside the che
 downloaded from its own address; its SHA-256 is checked in every case (`genmodels.data.downloads`).
 """
 
-from genmodels.data.attributes import AttributeFolder
+from genmodels.data.attribute_folder import AttributeFolder
 from genmodels.data.chorales import chorales, quarter_chorales, quarters
 from genmodels.data.cifar10 import cifar10
 from genmodels.data.downloads import DataNotFound
@@ -38,7 +38,7 @@ from genmodels.data.mnist import binarised, mnist, stacked_mnist
 from genmodels.data.moons import Moons
 from genmodels.data.shakespeare import shakespeare
 from genmodels.data.shapes import Shapes
-from genmodels.data.texts import texts
+from genmodels.data.text_files import texts
 
 __all__ = [
     "AttributeFolder",

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genmodels.batches import stream
+from genmodels.random_streams import stream
 
 KINDS = ("single", "group", "pair")
 SHAPES = ("circle", "square", "triangle", "cross")

@@ -1,8 +1,8 @@
 """Captioned shapes: pictures whose every attribute is known, so that what a model makes of a word can be measured.
 
-scenes.py     what is in each picture, as arrays of attributes
-drawing.py    the pictures
-captions.py   captions, questions and answers
+shape_scenes.py     what is in each picture, as arrays of attributes
+shape_drawing.py    the pictures
+shape_captions.py   captions, questions and answers
 """
 
 from __future__ import annotations

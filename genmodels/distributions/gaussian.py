@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from genmodels.batches import normal
 from genmodels.distributions.distribution import Distribution
+from genmodels.random_streams import normal
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 

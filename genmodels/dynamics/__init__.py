@@ -2,14 +2,14 @@
 
 | file | what |
 |---|---|
-| `window.py` | stretches of episodes to learn from |
+| `training_windows.py` | stretches of episodes to learn from |
 | `prediction.py` | what a model says of the next moment |
 | `mdn_rnn.py` | an LSTM that ends in mixtures of Gaussians |
 """
 
 from genmodels.dynamics.mdn_rnn import MDNRNN, State
 from genmodels.dynamics.prediction import Outcome, Prediction
-from genmodels.dynamics.window import Window, Windows
+from genmodels.dynamics.training_windows import Window, Windows
 from genmodels.model import DynamicsModel
 
 __all__ = ["MDNRNN", "DynamicsModel", "Outcome", "Prediction", "State", "Window", "Windows"]

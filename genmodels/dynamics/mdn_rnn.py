@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from genmodels.distributions import GaussianMixture
 from genmodels.dynamics.prediction import Heads, Prediction
-from genmodels.dynamics.window import Window
+from genmodels.dynamics.training_windows import Window
 from genmodels.model import Model
 from genmodels.nn import MixtureHead
 from genmodels.training import Optimizer, Update

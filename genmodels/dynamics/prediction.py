@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from genmodels.distributions import GaussianMixture
 from genmodels.nn import mlp
-from genmodels.sampling.noise import gaussian
+from genmodels.sampling.counter_noise import gaussian
 
 HIDDEN = 128  # of the heads
 

@@ -18,10 +18,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from genmodels.batches import normal
 from genmodels.losses import gradient_penalty, wasserstein_critic, wasserstein_generator
 from genmodels.model import Model
 from genmodels.nn import ConvDecoder, ConvEncoder, FourierFeatures, PixelNorm, mlp
+from genmodels.random_streams import normal
 from genmodels.training import Optimizer, Update
 
 Kinked = partial(nn.LeakyReLU, 0.2)  # piecewise linear: the penalty's gradient of a gradient is cheap

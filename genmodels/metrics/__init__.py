@@ -22,10 +22,10 @@ No figure is called FID: that name belongs to another judge.
 from genmodels.metrics.digits import class_recalls, judge_digits, label_accuracy, trivial_digits
 from genmodels.metrics.frechet import frechet_distance, kernel_distance, relative_frechet
 from genmodels.metrics.judges import DigitJudge, judge, judge_checksum
+from genmodels.metrics.knn_label_accuracy import neighbour_accuracy
 from genmodels.metrics.likelihood_floors import gaussian_nats, histogram_nats, naive_bayes_nats, pixel_nats
 from genmodels.metrics.markov_floors import key_nats, note_nats
 from genmodels.metrics.mode_counts import GridModes, StackedModes, grid_modes, histogram_kl, kl_to_uniform, stacked_modes
-from genmodels.metrics.neighbour_accuracy import neighbour_accuracy
 from genmodels.metrics.ngram_floors import witten_bell_nats
 from genmodels.metrics.nll import HeldOut, held_out_nats
 from genmodels.metrics.pca import PCA

@@ -19,7 +19,7 @@ from genmodels.metrics.judges import Name, judge
 from genmodels.metrics.mode_counts import histogram_kl
 from genmodels.metrics.pca import PCA
 from genmodels.metrics.prdc import precision_recall
-from genmodels.training import stream
+from genmodels.random_streams import stream
 
 COMPONENTS = 50
 

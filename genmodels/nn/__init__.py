@@ -5,12 +5,12 @@
 | `mlp.py` | stacks of linear layers |
 | `conv.py` | from images to vectors and back |
 | `norm.py` | layers that keep activations at one size |
-| `embeddings.py` | numbers made easy to tell apart |
+| `fourier_features.py` | numbers made easy to tell apart |
 | `mixture.py` | the layer that ends in mixtures of Gaussians |
 """
 
 from genmodels.nn.conv import ConvDecoder, ConvEncoder
-from genmodels.nn.embeddings import FourierFeatures
+from genmodels.nn.fourier_features import FourierFeatures
 from genmodels.nn.mixture import MixtureHead
 from genmodels.nn.mlp import mlp
 from genmodels.nn.norm import PixelNorm

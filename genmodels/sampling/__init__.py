@@ -2,7 +2,7 @@
 
 | file | what |
 |---|---|
-| `noise.py` | noise that is a function of seed, row, step and column |
+| `counter_noise.py` | noise that is a function of seed, row, step and column |
 | `paths.py` | straight lines and arcs between latents |
 | `latent_arithmetic.py` | attributes as directions, and morphs, for any model that autoencodes |
 """

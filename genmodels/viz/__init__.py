@@ -15,7 +15,7 @@
 | `intervals(lines)` | means against a quantity, each with its uncertainty |
 """
 
-from genmodels.viz.calibration import pit_histogram, uniform_distance
+from genmodels.viz.calibration_histogram import pit_histogram, uniform_distance
 from genmodels.viz.curves import curves
 from genmodels.viz.figure import Picture
 from genmodels.viz.grids import grid, reconstructions, strips

@@ -10,7 +10,8 @@ from genmodels.autoencoders import VAE
 from genmodels.book_recipe import Recipe, at_least, at_most
 from genmodels.data import binarised, mnist
 from genmodels.metrics import held_out_nats, judge_checksum, judge_digits
-from genmodels.training import Shuffled, fit, stream
+from genmodels.random_streams import stream
+from genmodels.training import Shuffled, fit
 from genmodels.viz import curves, grid, inverse_cdf_grid, latent_scatter, reconstructions
 
 

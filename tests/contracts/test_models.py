@@ -23,7 +23,7 @@ from torch.utils.data import TensorDataset
 import genmodels
 from genmodels import storage
 from genmodels.autoencoders import VAE, PaperVAE, PlainAutoencoder
-from genmodels.classic import CNN, MLP, Box, Formula, NaiveBayes, NoDataSeen
+from genmodels.classic import CNN, MLP, Box, ClosedForm, NaiveBayes, NoDataSeen
 from genmodels.distributions import Distribution
 from genmodels.dynamics import MDNRNN, Window, Windows
 from genmodels.gans import WGANGP
@@ -65,7 +65,7 @@ class Example:
     @property
     def formula(self) -> bool:
         """Whether it is estimated in one pass, without gradients."""
-        return issubclass(self.model, Formula)
+        return issubclass(self.model, ClosedForm)
 
     def build(self, seed: int = 0) -> Any:
         """A new model, initialised by a seed."""
@@ -315,7 +315,7 @@ every_image_model = over([e for e in EXAMPLES if isinstance(inputs(e.data(1)), T
 def train(model: Model, data: Any, seed: int = 0, steps: int = 6) -> dict[str, float]:
     examples = Windows(data) if isinstance(data, Window) else TensorDataset(*data) if type(data) is tuple else data
     fitted = model.fit(examples, steps=steps, batch_size=8, precision="fp32", device="cpu", seed=seed, held_out=0.0)
-    assert fitted.steps == (math.ceil(len(examples) / 8) if isinstance(model, Formula) else steps)
+    assert fitted.steps == (math.ceil(len(examples) / 8) if isinstance(model, ClosedForm) else steps)
     return fitted.figures
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genmodels.dynamics import MDNRNN, State, Window, Windows
 from genmodels.model import DynamicsModel
-from genmodels.sampling.noise import uniform
+from genmodels.sampling.counter_noise import uniform
 from genmodels.training import Optimizer, Update, fit
 
 FORMS = pytest.mark.parametrize(

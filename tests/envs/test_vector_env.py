@@ -7,7 +7,7 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 import envs
-from envs.actions import box, check
+from envs.action_checks import box, check
 from envs.simulator import FRAME, Frames
 from envs.vector_env import episode_seed
 

@@ -11,8 +11,8 @@ from genmodels.distributions import DiagonalGaussian
 from genmodels.storage import Corrupt
 from worldmodels.latents import Latents
 from worldmodels.replay_store import Replay
-from worldmodels.stretches import WindowBatches
 from worldmodels.types import Episode
+from worldmodels.window_batches import WindowBatches
 
 SIDE = 8
 

@@ -472,7 +472,7 @@ TRAINS = """
 import sys, time
 import torch
 from worldmodels.latents import Latents
-from worldmodels.stretches import WindowBatches
+from worldmodels.window_batches import WindowBatches
 from genmodels.autoencoders import VAE
 from worldmodels.replay_store import FrameBatches, Replay
 

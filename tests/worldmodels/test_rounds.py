@@ -13,7 +13,7 @@ from worldmodels.controller import Controller
 from worldmodels.pipeline import conclusion, pipeline
 from worldmodels.replay_store import Replay
 from worldmodels.run import Run, Stage
-from worldmodels.stretches import WindowBatches
+from worldmodels.window_batches import WindowBatches
 
 TWO = Experiment(
     world=World("dodge", {"repeat": 4}, slots=4),

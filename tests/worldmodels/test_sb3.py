@@ -18,7 +18,7 @@ from worldmodels import sb3, stages
 from worldmodels.config import Experiment, StableBaselines, World, from_plain, plain
 from worldmodels.controller import Controller, Reflex
 from worldmodels.dream import DreamEnv, DreamVectorEnv
-from worldmodels.learning import improve
+from worldmodels.learner_loop import improve
 from worldmodels.rollout import rollout
 from worldmodels.run import Run
 from worldmodels.sb3 import REACH, DreamVecEnv, SB3Learner

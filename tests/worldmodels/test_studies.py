@@ -17,7 +17,7 @@ from genmodels import checkpoints
 from genmodels.dynamics import Window
 from genmodels.model import Model
 from genmodels.viz import intervals
-from worldmodels import evaluate, frame_budget, learning, stages, studies
+from worldmodels import evaluate, frame_budget, learner_loop, stages, studies
 from worldmodels.controller import Controller
 from worldmodels.evolution import Evolution
 from worldmodels.latents import Latents
@@ -115,7 +115,7 @@ def test_a_study_that_is_cut_off_goes_on_and_ends_the_same(
     studied: Run, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cut off three times, wherever the fourth, eighth and fifteenth environment is made: in generations and between arms."""
-    monkeypatch.setattr(learning, "SAVE_SECONDS", 0.0)  # each iteration leaves a checkpoint to go on from
+    monkeypatch.setattr(learner_loop, "SAVE_SECONDS", 0.0)  # each iteration leaves a checkpoint to go on from
     copytree(trained, tmp_path / "run")
     run = Run.open(tmp_path / "run", quiet=True)
     worlds = 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import envs
 from genmodels.book_recipe import Recipe, at_least
-from worldmodels.agent_recipe import begin, dream_and_wake
+from worldmodels.book_agents import begin, dream_and_wake
 from worldmodels.config import Experiment
 from worldmodels.presets import dodge, dodge_tiny
 

@@ -7,7 +7,7 @@ begin where games begin. The agent at temperature 1 is held against the best pol
 
 import envs
 from genmodels.book_recipe import Recipe, at_least
-from worldmodels.agent_recipe import begin, dream_and_wake
+from worldmodels.book_agents import begin, dream_and_wake
 from worldmodels.presets import dodge
 
 

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from genmodels.data import AttributeFolder
-from genmodels.data.attributes import read_attributes
+from genmodels.data.attribute_folder import read_attributes
 from genmodels.storage import Corrupt
 
 CELEBA = "3\nBald Smiling\n000001.jpg -1  1\n000002.jpg  1  1\n000003.jpg -1 -1\n"

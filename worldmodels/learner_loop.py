@@ -14,8 +14,9 @@ from pathlib import Path
 
 from genmodels import checkpoints, storage
 from genmodels.interruption import Interrupted, Signals, Stop
-from genmodels.progress import Display, Journal
-from worldmodels.interfaces import Learner
+from genmodels.metrics_log import MetricsLog
+from genmodels.progress import Display
+from worldmodels.policy_and_learner import Learner
 
 SAVE_SECONDS = 20.0
 
@@ -28,7 +29,7 @@ def improve(learner: Learner, iterations: int, folder: str | Path, *, quiet: boo
         signals = stack.enter_context(Signals())
         display = stack.enter_context(Display(iterations, None, unit="iteration", quiet=quiet))
         done, spent, kept = _open(learner, folder)
-        journal = Journal(folder, kept, done)
+        journal = MetricsLog(folder, kept, done)
         stack.callback(journal.close)
         figures: Mapping[str, float] = {}
         began = saved = time.monotonic()

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genmodels.batches import stream
 from genmodels.dynamics import Window
-from worldmodels.frames import check_recent
+from genmodels.random_streams import stream
+from worldmodels.frame_batches import check_recent
 from worldmodels.latents import Latents
 
 

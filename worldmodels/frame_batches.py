@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genmodels.batches import stream
+from genmodels.random_streams import stream
 from worldmodels.types import Entry, Frames
 
 CHUNK = 32  # frames that are compressed together

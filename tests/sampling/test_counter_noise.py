@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genmodels.sampling.noise import gaussian, normal, uniform
+from genmodels.sampling.counter_noise import gaussian, normal, uniform
 
 ROWS = torch.arange(4000)
 

@@ -20,7 +20,7 @@ from genmodels.storage import Corrupt
 _SEAL = 16  # hexadecimal digits of SHA-256 that seal a line
 
 
-class Journal:
+class SealedLines:
     """The lines of a journal as they were when last read.
 
     Arguments:

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from envs.actions import check
+from envs.action_checks import check
 from envs.simulator import FRAME, Frames
 from envs.vector_env import episode_seed
 

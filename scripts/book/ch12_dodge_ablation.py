@@ -11,7 +11,7 @@ import envs
 from genmodels.book_recipe import Recipe
 from genmodels.viz import spread
 from worldmodels import evaluate, studies
-from worldmodels.agent_recipe import begin
+from worldmodels.book_agents import begin
 from worldmodels.pipeline import alone
 from worldmodels.presets import dodge
 from worldmodels.run import Run, Stage

@@ -6,7 +6,7 @@ dream and over 20 held-out tracks of EnvPool's simulator; 1,000 frames are the m
 
 import envs
 from genmodels.book_recipe import Recipe, at_least
-from worldmodels.agent_recipe import begin, dream_and_wake
+from worldmodels.book_agents import begin, dream_and_wake
 from worldmodels.presets import carracing_tiny
 
 

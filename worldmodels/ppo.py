@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genmodels import storage
-from genmodels.batches import stream
 from genmodels.nn import mlp
+from genmodels.random_streams import stream
 from genmodels.storage import Sealed
 from genmodels.updates import ActiveUpdate, Optimizer, Update
 from worldmodels.controller import Controller
 from worldmodels.dream import DreamVectorEnv
-from worldmodels.interfaces import Array, Learner, Policy
+from worldmodels.policy_and_learner import Array, Learner, Policy
 from worldmodels.rollout import steps
 
 _DREAM, _ACTION, _ORDER = range(3)  # the random streams below (seed, iteration)

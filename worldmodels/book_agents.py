@@ -9,8 +9,8 @@ from genmodels.book_recipe import Bar, Recipe
 from genmodels.viz import intervals
 from worldmodels import studies
 from worldmodels.config import Experiment, Option
-from worldmodels.interfaces import MakeEnv
 from worldmodels.pipeline import learn_and_evaluate
+from worldmodels.policy_and_learner import MakeEnv
 from worldmodels.run import Run
 
 

@@ -29,7 +29,7 @@ class NoDataSeen(RuntimeError):
     """The model knows nothing yet."""
 
 
-class Formula(Model, ABC):
+class ClosedForm(Model, ABC):
     """A density that is estimated by a formula. A subclass keeps its statistics in parameters without gradients, in float64."""
 
     @abstractmethod
