@@ -29,7 +29,7 @@ from genmodels import storage
 from genmodels.batches import split
 from genmodels.training import Fitted, Hook, Indexed, Precision, Shuffled, Update, fit
 
-VALIDATION_STEPS = 500
+VALIDATION_STEPS = 500  # between two looks at what is held out
 OURS = ("genmodels.", "worldmodels.")  # where `load` may look for a class by name
 
 
@@ -188,13 +188,12 @@ class Model(nn.Module):
 
         Images are (N, channels, height, width), bytes or floats in [0, 1]. Without a folder nothing is written. With one,
         the model is saved there (`Model.load(folder)` brings it back), a run found there is continued, and `minutes` or
-        `steps` count from its first start. A model with a density is judged on a share of the data, `held_out`, that it
-        does not train on: `validation/nats`, and the checkpoint in which that is lowest is kept. For all else that can be
-        set, see `genmodels.training.fit`.
+        `steps` count from its first start. A model that has a `validation` is judged on a share of the data, `held_out`,
+        that it does not train on. For all else that can be set, see `genmodels.training.fit`.
         """
-        if isinstance(self, Density) and int(held_out * len(data)) > 0:
-            data, held = split(data, held_out, seed)
-            hooks = [Hook(VALIDATION_STEPS, partial(_validate, self, held, batch_size), score="validation/nats"), *hooks]
+        rest, held = split(data, held_out, seed)
+        if len(held) and (judged := self.validation(held, batch_size)):
+            data, hooks = rest, [judged, *hooks]
         if folder is not None:
             self._begin(Path(folder))
         fitted = fit(
@@ -212,6 +211,15 @@ class Model(nn.Module):
         if folder is not None:
             self.save(folder)
         return fitted
+
+    def validation(self, held: Indexed, batch_size: int) -> Hook | None:
+        """What is told now and then of examples that are held out, or None.
+
+        Of a model with a density it is `validation/nats`, and the checkpoint in which that is lowest is kept.
+        """
+        if not isinstance(self, Density):
+            return None
+        return Hook(VALIDATION_STEPS, partial(_validate, self, held, batch_size), score="validation/nats")
 
     def _begin(self, folder: Path) -> None:
         """Say in the folder what is trained there, or find that it is the same."""

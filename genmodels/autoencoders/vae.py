@@ -52,6 +52,8 @@ class VAE(GaussianAutoencoder):
         sd: the standard deviation of a pixel, where it is fixed and not learned; Gaussian only.
         heavy_rows, row_weight: rows (from, to) of which a squared error counts so many times, as the deviation there is smaller
             by the root of that; for a small part of an image that says much, such as a bar of instruments. Gaussian only.
+        draws: of z for each image in training. With more than one the loss is minus the IWAE bound, which beta and free_bits,
+            weights of the ELBO's KL, do not enter.
     """
 
     spread: Tensor | None
@@ -69,13 +71,18 @@ class VAE(GaussianAutoencoder):
         sd: float | None = None,
         heavy_rows: Sequence[int] = (0, 0),
         row_weight: float = 1.0,
+        draws: int = 1,
     ) -> None:
         super().__init__(shape, latent)
         if likelihood not in ("gaussian", "bernoulli"):
             raise ValueError(f"likelihood is 'gaussian' or 'bernoulli', not {likelihood!r}")
         if likelihood == "bernoulli" and (sd is not None or row_weight != 1.0):
             raise ValueError("bits have no deviation: leave out sd and row_weight, or take likelihood='gaussian'")
-        self.beta, self.free_bits = beta, free_bits
+        if draws < 1:
+            raise ValueError(f"draws is at least 1, not {draws}")
+        if draws > 1 and (beta != 1.0 or free_bits != 0.0):
+            raise ValueError("the IWAE bound has no KL term to weigh: with draws above 1 leave out beta and free_bits")
+        self.beta, self.free_bits, self.draws = beta, free_bits, draws
         self.encoder = ConvEncoder(shape, 2 * latent, width, blocks, patch=patch)
         self.decoder = ConvDecoder(latent, shape, width, blocks, patch=patch)
         self.log_sd = nn.Parameter(torch.tensor(-1.0)) if likelihood == "gaussian" and sd is None else None
@@ -94,11 +101,14 @@ class VAE(GaussianAutoencoder):
         return DiagonalGaussian(decoded, self.spread if self.log_sd is None else self.spread + self.log_sd.clamp_min(-6.0))
 
     def loss(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Minus the ELBO (at beta = 1, free_bits = 0), in nats, mean over the batch."""
+        """Minus the ELBO (at beta = 1, free_bits = 0), or with several draws the IWAE bound, in nats, mean over the batch."""
         x = self._images(x)
         q = self.encode(x)
-        nll = -self.likelihood(q.sample()).log_prob(x).mean()
         kl = q.kl_from_standard().mean(0)
+        if self.draws > 1:
+            bound = self._bound(x, q, self.draws).mean()
+            return -bound, {"bound": bound, "kl": kl.sum()}
+        nll = -self.likelihood(q.sample()).log_prob(x).mean()
         return nll + self.beta * kl.clamp_min(self.free_bits).sum(), {"nll": nll, "kl": kl.sum()}
 
     def updates(self) -> list[Update]:
@@ -116,8 +126,12 @@ class VAE(GaussianAutoencoder):
             raise ValueError(f"an estimate needs at least one sample, not {samples}")
         x = self._images(x)
         q = self.encode(x)
+        return LogProb(self._bound(x, q, samples, generator), "bound")
+
+    def _bound(self, x: Tensor, q: DiagonalGaussian, samples: int, generator: torch.Generator | None = None) -> Tensor:
+        """log 1/k sum_i p(x | z_i) p(z_i) / q(z_i | x) for k samples of z: (B,)."""
         weights = [self._log_weights(x, q, k, generator) for k in _parts(samples, max(1, DECODED_AT_ONCE // len(x)))]
-        return LogProb(torch.logsumexp(torch.cat(weights), 0) - math.log(samples), "bound")
+        return torch.logsumexp(torch.cat(weights), 0) - math.log(samples)
 
     def _log_weights(self, x: Tensor, q: DiagonalGaussian, k: int, generator: torch.Generator | None) -> Tensor:
         """log p(x | z) p(z) / q(z | x) for k draws of z for each example: (k, B)."""

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genmodels.batches import checked, to_device
-from genmodels.model import Model
+from genmodels.model import VALIDATION_STEPS, Model
 from genmodels.nn import mlp
-from genmodels.training import Optimizer, Update
+from genmodels.training import Hook, Indexed, Optimizer, Update
 
 AT_ONCE = 500
 
@@ -57,6 +57,11 @@ class Classifier(Model, ABC):
         """One objective: the loss, for all parameters. Averages of parameters would not fit the running ones of batch norm."""
         optimizer = Optimizer(lr=2e-3, weight_decay=0.05, warmup=100, decay="cosine")
         return [Update("classifier", self.loss, self.parameters(), optimizer)]
+
+    def validation(self, held: Indexed, batch_size: int) -> Hook:
+        """The accuracy on (at most) the first two thousand examples held out."""
+        images, labels = held[torch.arange(min(len(held), 2000))]
+        return Hook(VALIDATION_STEPS, lambda step: {"validation/accuracy": self.accuracy(images, labels)})
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:

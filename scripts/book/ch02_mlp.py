@@ -7,11 +7,9 @@ sets; a tenth of the training set is held out to be looked at during training.
 import torch
 from torch.utils.data import TensorDataset
 
-from genmodels.batches import split
 from genmodels.book_recipe import Recipe, at_least
 from genmodels.classic import MLP
 from genmodels.data import Labelled, cifar10, mnist
-from genmodels.training import Hook
 from genmodels.viz import curves, grid
 
 SHARES = {"mnist": 0.4, "cifar10": 0.6}  # of the minutes
@@ -21,11 +19,8 @@ BARS = {"mnist": at_least(97.5), "cifar10": at_least(49)}
 def train(run: Recipe, name: str, data: Labelled) -> MLP:
     """One classifier, trained for its share of the minutes."""
     model = MLP(shape=data.images.shape[1:])
-    rest, held = split(TensorDataset(data.images, data.labels), 0.1, run.seed)
-    images, labels = held[torch.arange(run.count(2_000, 50))]
-    watch = Hook(run.count(250, 1000), lambda step: {"validation/accuracy": model.accuracy(images, labels)})
-    folder = run.folder / name
-    model.fit(rest, minutes=SHARES[name] * run.minutes, folder=folder, device=run.device, seed=run.seed, hooks=[watch])
+    pairs, folder = TensorDataset(data.images, data.labels), run.folder / name
+    model.fit(pairs, minutes=SHARES[name] * run.minutes, folder=folder, device=run.device, seed=run.seed, held_out=0.1)
     run.picture(f"{name}_curves", curves(folder / "metrics.jsonl"))
     return model.to("cpu", memory_format=torch.channels_last)
 

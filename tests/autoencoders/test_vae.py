@@ -214,6 +214,47 @@ def test_the_loss_is_minus_the_elbo(likelihood: Likelihood) -> None:
     assert -loss.item() == pytest.approx(nats.mean().item(), abs=error)
 
 
+@LIKELIHOODS
+def test_with_several_draws_the_loss_is_minus_the_iwae_bound(likelihood: Likelihood) -> None:
+    model, x = small(likelihood=likelihood, draws=7), images(5)
+    loss, figures = seeded_loss(model, x)
+    torch.manual_seed(1)
+    assert -loss.item() == figures["bound"].item() == pytest.approx(model.log_prob(x, samples=7).nats.mean().item(), rel=1e-6)
+
+
+def test_with_very_many_draws_the_decoder_follows_the_evidence() -> None:
+    """Where the bound is tight its gradient is that of log p(x); that of the ELBO is another, while q is not the posterior."""
+    model, x = small(latent=1, draws=20_000), images(1)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    assert model.log_sd is not None
+    model.log_sd.requires_grad_(True)
+    seeded_loss(model, x)[0].backward()
+    found = model.log_sd.grad
+    evidence = []
+    for step in (-1e-3, 1e-3):
+        with torch.no_grad():
+            model.log_sd.add_(step)
+        evidence.append(log_evidence(model, x).item())
+        with torch.no_grad():
+            model.log_sd.sub_(step)
+    assert found is not None
+    assert -found.item() == pytest.approx((evidence[1] - evidence[0]) / 2e-3, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"draws": 0}, "draws is at least 1, not 0"),
+        ({"draws": 2, "beta": 0.5}, "no KL"),
+        ({"draws": 2, "free_bits": 0.1}, "no KL"),
+    ],
+)
+def test_draws_that_make_no_sense_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        small(**arguments)
+
+
 def test_a_bound_does_not_depend_on_how_it_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = small(), images(4)
     monkeypatch.setattr(DiagonalGaussian, "sample", lambda self, generator=None: self.mean)  # all draws alike

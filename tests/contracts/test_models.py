@@ -168,6 +168,16 @@ EXAMPLES = [
         enlarged={"shape": (1, 16, 16), "heavy_rows": (12, 16)},
     ),
     Example(
+        "vae with the iwae bound",
+        VAE,
+        {"shape": (1, 8, 8), "latent": 3, "width": 4, "blocks": 0, "draws": 3},
+        conv(4, 4) + linear(64, 6) + linear(3, 64) + conv(4, 4) + 1,
+        uniform(1, 8, 8),
+        AUTOENCODER,
+        kind="bound",
+        enlarged={"shape": (1, 16, 16)},
+    ),
+    Example(
         "the paper's vae",
         PaperVAE,
         {"latent": 32},
