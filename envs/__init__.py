@@ -11,7 +11,7 @@
 | takecover | ViZDoom's Take Cover, as Ha and Schmidhuber (2018) played it | skill repeat |
 | gym:ID | any Gymnasium environment that shows images | repeat |
 
-`workers=n` simulates in n processes that may die (see `workers.py`). Imports neither `genmodels` nor `worldmodels`.
+`workers=n` simulates in n processes that may die (see `worker_pool.py`). Imports neither `genmodels` nor `worldmodels`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from envs.dodge import Dodge
 from envs.simulator import FRAME, Frames, Simulator
 from envs.takecover import TakeCover
 from envs.vector_env import Slots
-from envs.workers import Workers
+from envs.worker_pool import Workers
 
 TABLE: dict[str, Callable[..., Simulator]] = {"dodge": Dodge, "carracing": CarRacing, "takecover": TakeCover}
 

@@ -39,6 +39,6 @@ if __name__ == "__main__":
     target, own = command.parse(__doc__, Own, presets=False)
     with command.told():
         import envs
-        from worldmodels import show_run
+        from worldmodels import after_training
 
-        print(show_run.dream(target.open(), envs.make, **asdict(own)))
+        print(after_training.dream(target.open(), envs.make, **asdict(own)))

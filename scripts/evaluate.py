@@ -31,6 +31,7 @@ if __name__ == "__main__":
     target, own = command.parse(__doc__, Own, presets=False)
     with command.told():
         import envs
-        from worldmodels import show_run
+        from worldmodels import after_training
 
-        print(show_run.held_out(target.open(), envs.make, own.episodes, baselines=own.baselines, seed=own.seed, name=own.name))
+        run = target.open()
+        print(after_training.held_out(run, envs.make, own.episodes, baselines=own.baselines, seed=own.seed, name=own.name))

@@ -35,10 +35,10 @@ if __name__ == "__main__":
     target, own = command.parse(__doc__, Own, presets=False)
     with command.told(ValueError):
         import envs
-        from worldmodels import play, screen, show_run
+        from worldmodels import after_training, play, screen
 
         orders = play.read_script(own.script) if own.frames else []
-        session = show_run.session(target.open(), envs.make, own.seed)
+        session = after_training.session(target.open(), envs.make, own.seed)
         if own.frames:
             print(f"{play.dump(session, orders, own.frames)} steps in {own.frames}")
         else:

@@ -43,8 +43,8 @@ if __name__ == "__main__":
     target, own = command.parse(__doc__, Own, presets=False)
     with command.told():
         import envs
-        from worldmodels import show_run
+        from worldmodels import after_training
 
         options = asdict(own)
         suffix = ".gif" if options.pop("gif") else ".mp4"
-        show_run.record(target.open(), envs.make, suffix=suffix, **options)
+        after_training.record(target.open(), envs.make, suffix=suffix, **options)

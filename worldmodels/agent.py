@@ -17,7 +17,7 @@ from torch import Tensor
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import VisionModel
 from worldmodels.controller import Controller, Sight, sight
-from worldmodels.policy_and_learner import Array, Policy
+from worldmodels.interfaces import Array, Policy
 
 
 class Mind(NamedTuple):

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from genmodels.book_recipe import Bar, Recipe
 from genmodels.viz import intervals
-from worldmodels import studies
 from worldmodels.config import Experiment, Option
+from worldmodels.interfaces import MakeEnv
 from worldmodels.pipeline import learn_and_evaluate
-from worldmodels.policy_and_learner import MakeEnv
 from worldmodels.run import Run
+from worldmodels.sweep_and_ablation import Settings, sweep
 
 
 def begin(recipe: Recipe, preset: Callable[[], Experiment], minutes: float) -> Run:
@@ -46,7 +46,7 @@ def dream_and_wake(recipe: Recipe, run: Run, make_env: MakeEnv, margin: Bar) -> 
     """The chain, the agent's score against policies that see nothing, and the sweep of temperatures; told, and drawn."""
     with run.lock():
         learn_and_evaluate(run, make_env)
-        studies.sweep(run, make_env, studies.Settings(temperatures=(1.0,)) if recipe.fast else studies.Settings())
+        sweep(run, make_env, Settings(temperatures=(1.0,)) if recipe.fast else Settings())
     agent = next(line for line in run.done if line["stage"] == "evaluate")
     recipe.figure("agent: return", agent["agent"])
     recipe.figure("best blind policy: return", agent["best_baseline"])

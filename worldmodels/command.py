@@ -23,7 +23,7 @@ from worldmodels.config import Experiment
 from worldmodels.presets import PRESETS
 
 if TYPE_CHECKING:
-    from worldmodels.policy_and_learner import MakeEnv
+    from worldmodels.interfaces import MakeEnv
     from worldmodels.run import Run
 
 T = TypeVar("T")
@@ -64,9 +64,9 @@ class Target:
                 return Run.open(self.folder, quiet=self.options.quiet)
             assert self.experiment is not None
             if make_env is not None:
-                from worldmodels.dry_run import dry_run
+                from worldmodels.preflight import preflight
 
-                dry_run(self.experiment, make_env)
+                preflight(self.experiment, make_env)
             run = Run.create(self.experiment, self.preset, self.options.runs_dir, quiet=self.options.quiet)
         except (OSError, ImportError, ValueError, TypeError, RuntimeError) as error:
             fail(str(error))

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import Model
-from worldmodels.policy_and_learner import Array, Policy
+from worldmodels.interfaces import Array, Policy
 
 Sight = Literal["z", "zh", "zch"]  # what C sees: V's latent, M's hidden state, M's cell state, in this order
 

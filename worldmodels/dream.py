@@ -26,7 +26,7 @@ from genmodels.dynamics import DynamicsModel
 from genmodels.model import VisionModel
 from genmodels.sampling import counter_noise
 from worldmodels.controller import Sight, sight, sight_size
-from worldmodels.policy_and_learner import Array
+from worldmodels.interfaces import Array
 from worldmodels.starts import Starts
 
 FAR = 1e6  # no latent is ever there; checkers of environments dislike infinity

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmodels import storage
+from worldmodels.blind_policies import Constant, Wanderer
 from worldmodels.config import Baselines
-from worldmodels.policies import Constant, Wanderer
-from worldmodels.policy_and_learner import Policy
+from worldmodels.interfaces import Policy
 from worldmodels.rollout import Played, action_size
 
 GRID = (-1.0, -0.5, 0.0, 0.5, 1.0)  # constant actions that any agent must beat

@@ -24,7 +24,7 @@ from genmodels import storage
 from genmodels.random_streams import stream
 from genmodels.storage import Sealed
 from worldmodels.controller import Controller
-from worldmodels.policy_and_learner import Learner
+from worldmodels.interfaces import Learner
 
 Fitness = Callable[[torch.Tensor, int], NDArray[np.float64]]  # candidates (P, n) and a seed -> mean returns (P,)
 

@@ -16,7 +16,7 @@ from genmodels import checkpoints, storage
 from genmodels.interruption import Interrupted, Signals, Stop
 from genmodels.metrics_log import MetricsLog
 from genmodels.progress import Display
-from worldmodels.policy_and_learner import Learner
+from worldmodels.interfaces import Learner
 
 SAVE_SECONDS = 20.0
 

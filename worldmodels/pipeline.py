@@ -15,7 +15,7 @@ Each stage goes from what lies in the run folder to what lies in the run folder,
 from __future__ import annotations
 
 from worldmodels import report, stages
-from worldmodels.policy_and_learner import MakeEnv
+from worldmodels.interfaces import MakeEnv
 from worldmodels.run import Run, Stage
 
 CHAIN = {

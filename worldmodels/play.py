@@ -28,7 +28,7 @@ from worldmodels.agent import Agent, Mind
 from worldmodels.captioned_panels import Caption, Sheet
 from worldmodels.controller import Reflex
 from worldmodels.dream import DreamVectorEnv
-from worldmodels.policy_and_learner import Array, Policy
+from worldmodels.interfaces import Array, Policy
 from worldmodels.rollout import Step, action_size, steps
 from worldmodels.side_by_side import see
 from worldmodels.types import Floats, Frames

@@ -29,7 +29,7 @@ from genmodels.storage import Sealed
 from genmodels.updates import ActiveUpdate, Optimizer, Update
 from worldmodels.controller import Controller
 from worldmodels.dream import DreamVectorEnv
-from worldmodels.policy_and_learner import Array, Learner, Policy
+from worldmodels.interfaces import Array, Learner, Policy
 from worldmodels.rollout import steps
 
 _DREAM, _ACTION, _ORDER = range(3)  # the random streams below (seed, iteration)

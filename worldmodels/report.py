@@ -23,10 +23,10 @@ from genmodels import storage
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import VisionModel
 from genmodels.viz import curves, intervals, pit_histogram, spread, uniform_distance
-from worldmodels import evaluate, page, show_run, side_by_side, stages
+from worldmodels import after_training, evaluate, page, side_by_side, stages
 from worldmodels.agent import Agent, to_images
+from worldmodels.interfaces import MakeEnv
 from worldmodels.page import Html
-from worldmodels.policy_and_learner import MakeEnv
 from worldmodels.rollout import Step, steps
 from worldmodels.run import Run, Stage
 from worldmodels.types import Episode
@@ -39,11 +39,11 @@ FILM = 240  # steps
 
 def write(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Make `report.html` in the run folder, with the videos that stand in it; figures to record."""
-    agent = show_run.agent(run)
+    agent = after_training.agent(run)
     episodes = play(run, make_env, agent)
     lives = round(LENGTH / float(np.mean([one.length for one in episodes])))  # several, where they are short
-    film = show_run.record(run, make_env, name="report", episodes=lives, max_steps=FILM)
-    show_run.dream(run, make_env, name="report_dream", episodes=1, side=3, max_steps=FILM // 2)
+    film = after_training.record(run, make_env, name="report", episodes=lives, max_steps=FILM)
+    after_training.dream(run, make_env, name="report_dream", episodes=1, side=3, max_steps=FILM // 2)
     values = np.concatenate([pit(agent.vision, agent.memory, one, run.seed(Stage.REPORT, 1)).ravel() for one in episodes])
     text = page.page(
         f"{run.experiment.world.name}, seed {run.experiment.seed}",

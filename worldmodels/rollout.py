@@ -23,7 +23,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
 from genmodels.progress import Display
-from worldmodels.policy_and_learner import Array, Policy
+from worldmodels.interfaces import Array, Policy
 from worldmodels.types import Episode
 
 

@@ -40,7 +40,7 @@ from worldmodels import stages
 from worldmodels.config import Algorithm
 from worldmodels.controller import Controller
 from worldmodels.dream import DreamVectorEnv
-from worldmodels.policy_and_learner import Array, Learner, MakeEnv
+from worldmodels.interfaces import Array, Learner, MakeEnv
 from worldmodels.run import Run
 
 REACH = 8.0  # before the squashing; tanh of it is 1 to six digits

@@ -22,7 +22,7 @@ from genmodels.model import VisionModel
 from genmodels.sampling import counter_noise
 from worldmodels.agent import to_images
 from worldmodels.captioned_panels import Caption, Sheet
-from worldmodels.policy_and_learner import Array
+from worldmodels.interfaces import Array
 from worldmodels.rollout import Step
 from worldmodels.types import Floats, Frames
 

@@ -20,14 +20,14 @@ from genmodels.training import fit
 from genmodels.updates import Optimizer
 from worldmodels import evaluate as scores
 from worldmodels.agent import Agent
+from worldmodels.blind_policies import Wanderer
 from worldmodels.config import Baselines, Evolve, StableBaselines
 from worldmodels.controller import Controller, Reflex, sight_size
 from worldmodels.dream import DreamVectorEnv
 from worldmodels.evolution import Evolution, Fitness
+from worldmodels.interfaces import Learner, MakeEnv, Policy
 from worldmodels.latents import Latents
 from worldmodels.learner_loop import improve
-from worldmodels.policies import Wanderer
-from worldmodels.policy_and_learner import Learner, MakeEnv, Policy
 from worldmodels.ppo import PPO
 from worldmodels.replay_store import FrameBatches, Replay
 from worldmodels.rollout import Played, action_size, rollout

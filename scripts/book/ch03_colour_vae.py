@@ -18,7 +18,7 @@ from genmodels.data import Shapes, cifar10
 from genmodels.metrics import PCA, held_out_nats
 from genmodels.viz import curves, grid, reconstructions
 from worldmodels.agent import to_images
-from worldmodels.policies import Wanderer
+from worldmodels.blind_policies import Wanderer
 from worldmodels.rollout import steps
 
 LATENTS = {"shapes": 64, "carracing": 64, "cifar10": 256}

@@ -10,11 +10,12 @@ from dataclasses import replace
 import envs
 from genmodels.book_recipe import Recipe
 from genmodels.viz import spread
-from worldmodels import evaluate, studies
+from worldmodels import evaluate
 from worldmodels.book_agents import begin
 from worldmodels.pipeline import alone
 from worldmodels.presets import dodge
 from worldmodels.run import Run, Stage
+from worldmodels.sweep_and_ablation import EVOLVE, Settings, ablation
 
 SENSES = (Stage.ROLLOUT, Stage.VISION, Stage.ENCODE, Stage.MEMORY)
 
@@ -38,10 +39,10 @@ def main() -> None:
     recipe = Recipe(__doc__, row=45, system="C with CMA-ES", minutes=10.0)
     run = begin(recipe, dodge, minutes=10.0)
     alone(run, envs.make, *SENSES)
-    few = replace(studies.EVOLVE, population=4, repeats=1)
+    few = replace(EVOLVE, population=4, repeats=1)
     frames = 2.0 * recipe.minutes
     with run.lock():
-        studies.ablation(run, envs.make, studies.Settings(frames=frames, evolve=few if recipe.fast else studies.EVOLVE))
+        ablation(run, envs.make, Settings(frames=frames, evolve=few if recipe.fast else EVOLVE))
     report(recipe, run)
 
 

@@ -6,7 +6,7 @@ import torch
 
 from genmodels.dynamics import MDNRNN
 from worldmodels.controller import Controller, Reflex, sight, sight_size
-from worldmodels.policy_and_learner import Policy
+from worldmodels.interfaces import Policy
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import envs
 from genmodels.autoencoders import VAE
 from genmodels.training import Shuffled, fit
 from worldmodels.agent import to_images
-from worldmodels.policies import Wanderer
+from worldmodels.blind_policies import Wanderer
 from worldmodels.rollout import rollout, steps
 from worldmodels.types import Episode
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from genmodels import checkpoints
 from worldmodels.controller import Controller, Reflex
 from worldmodels.evolution import Evolution
+from worldmodels.interfaces import Learner
 from worldmodels.learner_loop import improve
-from worldmodels.policy_and_learner import Learner
 from worldmodels.ppo import PPO, Stretch, gae
 from worldmodels.rollout import rollout
 

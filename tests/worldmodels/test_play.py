@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 import envs
-from worldmodels import play, screen, show_run
+from worldmodels import after_training, play, screen
 from worldmodels.play import Session, Turn, dump, hand, perform, read_script
 from worldmodels.run import Run
 
 
 @pytest.fixture
 def session(trained: Path) -> Iterator[Session]:
-    made = show_run.session(Run.open(trained, quiet=True), envs.make, seed=1)
+    made = after_training.session(Run.open(trained, quiet=True), envs.make, seed=1)
     yield made
     made.close()
 
@@ -49,7 +49,7 @@ def test_the_agent_remembers_what_the_person_did(trained: Path) -> None:
     """After another history of hands, the agent that takes over in the real world is in another state of mind."""
     minds = []
     for keys in ("left", "right"):
-        one = show_run.session(Run.open(trained, quiet=True), envs.make, seed=1)
+        one = after_training.session(Run.open(trained, quiet=True), envs.make, seed=1)
         turns(one, f"real {keys}*5")
         step = one.places["real"].step(None)
         assert step.state.act.tolist() == [[-1.0 if keys == "left" else 1.0]]
@@ -61,7 +61,7 @@ def test_the_agent_remembers_what_the_person_did(trained: Path) -> None:
 def test_the_temperature_changes_the_dream_and_nothing_before(trained: Path) -> None:
     found = []
     for script in ("agent agent", "agent tau+*5 agent"):
-        one = show_run.session(Run.open(trained, quiet=True), envs.make, seed=1)
+        one = after_training.session(Run.open(trained, quiet=True), envs.make, seed=1)
         found.append(list(perform(one, read_script(script))))
         one.close()
     (first, later), (same, warmer) = found
@@ -92,7 +92,7 @@ def test_worlds_wait_for_one_another_and_reset_begins_anew(session: Session) -> 
 def test_a_script_is_kept_as_pictures_and_lines_the_same_for_a_seed(trained: Path, tmp_path: Path) -> None:
     script = read_script("left*3 agent*3 tau+ agent*2 real right*2 agent")
     for name in ("a", "b"):
-        one = show_run.session(Run.open(trained, quiet=True), envs.make, seed=1)
+        one = after_training.session(Run.open(trained, quiet=True), envs.make, seed=1)
         assert play.dump(one, script, tmp_path / name) == 11
         one.close()
     files = sorted(path.name for path in (tmp_path / "a").iterdir())

@@ -14,7 +14,7 @@ from genmodels.autoencoders import VAE
 from genmodels.distributions import GaussianMixture
 from genmodels.dynamics import MDNRNN
 from genmodels.viz import uniform_distance
-from worldmodels import evaluate, report, show_run
+from worldmodels import after_training, evaluate, report
 from worldmodels.run import Run
 from worldmodels.types import Episode
 
@@ -95,11 +95,11 @@ def test_it_is_the_last_stage_of_every_run(trained: Path) -> None:
 
 def test_what_is_played_for_it_is_whole_and_not_longer_than_allowed(trained: Path) -> None:
     run = Run.open(trained, quiet=True)
-    episodes = report.play(run, envs.make, show_run.agent(run))
+    episodes = report.play(run, envs.make, after_training.agent(run))
     assert len(episodes) == report.SLOTS
     assert all(one.end or one.length == report.LENGTH for one in episodes)
     assert all(one.end != one.trunc for one in episodes)
-    again = report.play(run, envs.make, show_run.agent(run))
+    again = report.play(run, envs.make, after_training.agent(run))
     assert all(np.array_equal(a.obs, b.obs) for a, b in zip(episodes, again, strict=True))
 
 

@@ -8,8 +8,8 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
-from worldmodels.policies import Constant, Wanderer
-from worldmodels.policy_and_learner import Policy
+from worldmodels.blind_policies import Constant, Wanderer
+from worldmodels.interfaces import Policy
 from worldmodels.rollout import action_size, rollout, steps, to_env
 from worldmodels.types import Episode
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import envs
-from worldmodels import show_run, side_by_side, stages, video
+from worldmodels import after_training, side_by_side, stages, video
 from worldmodels.agent import to_images
 from worldmodels.captioned_panels import Caption, Sheet, enlarged
 from worldmodels.controller import Reflex
@@ -40,11 +40,11 @@ def plain(count: int, shape: tuple[int, int, int] = (32, 48, 3)) -> Iterator[Fra
 
 def played(run: Run, seed: int = 5) -> Iterator[Step]:
     env = stages.world(run, envs.make, seed, test=True, slots=1)
-    return steps(env, show_run.agent(run))
+    return steps(env, after_training.agent(run))
 
 
 def moments(run: Run, **options: float) -> Iterator[Moment]:
-    agent = show_run.agent(run)
+    agent = after_training.agent(run)
     return side_by_side.watch(played(run), agent.vision, agent.memory, **options)  # type: ignore[arg-type]
 
 
@@ -153,7 +153,7 @@ def test_there_is_a_moment_for_each_frame_of_an_episode(trained: Path) -> None:
 
 def test_a_dream_that_is_shown_every_frame_is_the_reconstruction(trained: Path) -> None:
     run = Run.open(trained, quiet=True)
-    agent = show_run.agent(run)
+    agent = after_training.agent(run)
     for moment in islice(moments(run, warmup=0, redream=1), 12):
         assert np.array_equal(moment.dream, moment.reconstruction)
         z = agent.vision.encode(to_images(moment.real[None])).mean
@@ -170,7 +170,7 @@ def test_the_dream_is_alone_between_the_frames_it_is_shown(trained: Path) -> Non
 def test_the_dream_is_m_under_the_real_actions(trained: Path) -> None:
     """At a temperature near 0 a dream is M's likeliest future, computed here by hand."""
     run = Run.open(trained, quiet=True)
-    agent = show_run.agent(run)
+    agent = after_training.agent(run)
     found = list(islice(moments(run, warmup=0, redream=0, temperature=1e-4), 6))
     with torch.no_grad():
         z, state = agent.vision.encode(to_images(found[0].real[None])).mean, agent.memory.initial(1)
@@ -182,7 +182,7 @@ def test_the_dream_is_m_under_the_real_actions(trained: Path) -> None:
 
 def test_a_recording_shows_the_real_frames(trained: Path, tmp_path: Path) -> None:
     run = Run.open(copytree(trained, tmp_path / "run"), quiet=True)
-    path = show_run.record(run, envs.make, max_steps=8, seed=5)
+    path = after_training.record(run, envs.make, max_steps=8, seed=5)
     found, real = decoded(path), list(side_by_side.first_episodes(moments(run), 1, 8))
     assert len(found) == len(real) == 9
     sheet = Sheet(3)
@@ -191,23 +191,23 @@ def test_a_recording_shows_the_real_frames(trained: Path, tmp_path: Path) -> Non
         assert picture.shape[:2] == sheet.size[::-1]
         error = picture[top : top + 256, left : left + 256].astype(float) - enlarged(moment.real, 4)
         assert abs(error).mean() < 3.0
-    with Image.open(show_run.record(run, envs.make, seed=5, still=7)) as still:
+    with Image.open(after_training.record(run, envs.make, seed=5, still=7)) as still:
         assert abs(np.asarray(still).astype(float) - found[7]).mean() < 3.0
-    with Image.open(show_run.record(run, envs.make, max_steps=8, seed=5, still=9999)) as last:
+    with Image.open(after_training.record(run, envs.make, max_steps=8, seed=5, still=9999)) as last:
         assert abs(np.asarray(last).astype(float) - found[-1]).mean() < 3.0
 
 
 def test_recordings_are_the_same_for_a_seed(trained: Path, tmp_path: Path) -> None:
     run = Run.open(copytree(trained, tmp_path / "run"), quiet=True)
     one, two, other = (
-        show_run.record(run, envs.make, name=f"{n}", seed=s, still=9).read_bytes() for n, s in enumerate((3, 3, 4))
+        after_training.record(run, envs.make, name=f"{n}", seed=s, still=9).read_bytes() for n, s in enumerate((3, 3, 4))
     )
     assert one == two != other
 
 
 def test_dreams_that_are_over_wait_in_the_dark(trained: Path) -> None:
     run = Run.open(trained, quiet=True)
-    agent = show_run.agent(run)
+    agent = after_training.agent(run)
     latent = agent.memory.latent_size
 
     def dreamt() -> Iterator[Step]:
@@ -233,4 +233,4 @@ def test_a_run_without_an_agent_names_the_stage_that_comes_next(trained: Path, t
     for done, missing in ((1, "vision"), (3, "memory"), (4, "controller")):
         (folder / "metrics.jsonl").write_text("".join(lines[:done]))
         with pytest.raises(FileNotFoundError, match=rf"comes next is {missing}: .*--resume"):
-            show_run.record(Run.open(folder, quiet=True), envs.make)
+            after_training.record(Run.open(folder, quiet=True), envs.make)

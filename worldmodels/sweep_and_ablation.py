@@ -34,10 +34,10 @@ from worldmodels.config import ControllerConfig, Evolve, Experiment, plain
 from worldmodels.controller import Controller, Reflex
 from worldmodels.dream import DreamVectorEnv
 from worldmodels.evolution import Evolution
-from worldmodels.frame_budget import SHARES, Meter, Rationed
+from worldmodels.interfaces import MakeEnv
 from worldmodels.latents import Latents
 from worldmodels.learner_loop import improve
-from worldmodels.policy_and_learner import MakeEnv
+from worldmodels.rationed_evolution import SHARES, Meter, Rationed
 from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage, versions
 from worldmodels.starts import beginnings

@@ -22,10 +22,10 @@ from genmodels.model import Model
 from genmodels.viz import reconstructions, uniform_distance
 from worldmodels import diagnostics, report
 from worldmodels.agent import to_images
+from worldmodels.blind_policies import Wanderer
 from worldmodels.config import plain
+from worldmodels.interfaces import Policy
 from worldmodels.pipeline import CHAIN, enter
-from worldmodels.policies import Wanderer
-from worldmodels.policy_and_learner import Policy
 from worldmodels.presets import carracing
 from worldmodels.replay_store import Replay
 from worldmodels.rollout import steps

@@ -187,7 +187,7 @@ class _Process:
             self.frames, self.outcome = shared(memory.fileno(), order["count"])
             given = theirs.fileno(), memory.fileno()
             self.popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "envs.worker", *map(str, given), str(os.getpid())],
+                [sys.executable, "-P", "-m", "envs.worker_process", *map(str, given), str(os.getpid())],
                 pass_fds=given,
                 start_new_session=True,  # Ctrl-C is for the parent alone
                 env={

@@ -1,4 +1,4 @@
-"""One worker process: `python -m envs.worker`, started by `workers.py` and by nobody else.
+"""One worker process: `python -m envs.worker_process`, started by `worker_pool.py` and by nobody else.
 
 It holds a simulator whose frames and outcomes lie in memory shared with its parent, and obeys commands from a pipe:
 

@@ -14,7 +14,7 @@ import pytest
 
 import envs
 from envs.vector_env import Slots
-from envs.workers import Workers
+from envs.worker_pool import Workers
 
 FAULTY = "gym:faulty:Faulty-v0"
 

@@ -20,8 +20,8 @@ from worldmodels import evaluate, side_by_side, stages, video
 from worldmodels.agent import Agent
 from worldmodels.config import Baselines
 from worldmodels.controller import Reflex
+from worldmodels.interfaces import MakeEnv
 from worldmodels.play import Session
-from worldmodels.policy_and_learner import MakeEnv
 from worldmodels.rollout import rollout, steps
 from worldmodels.run import Run, Stage
 from worldmodels.types import Frames

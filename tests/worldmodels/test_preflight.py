@@ -9,7 +9,7 @@ import pytest
 import envs
 from worldmodels import command
 from worldmodels.config import Experiment
-from worldmodels.dry_run import dry_run
+from worldmodels.preflight import preflight
 from worldmodels.presets import dodge_tiny, own
 
 TINY = dodge_tiny()
@@ -40,7 +40,7 @@ def test_what_cannot_be_is_refused_and_leaves_no_folder(
     experiment: Experiment, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises((ValueError, TypeError, ImportError), match=message):
-        dry_run(experiment, envs.make)
+        preflight(experiment, envs.make)
     target = command.Target(command.Options(runs_dir=tmp_path / "runs"), "dodge_tiny", experiment)
     with pytest.raises(SystemExit) as left:
         target.open(envs.make)
@@ -50,5 +50,5 @@ def test_what_cannot_be_is_refused_and_leaves_no_folder(
 
 
 def test_what_can_be_passes() -> None:
-    dry_run(TINY, envs.make)
-    dry_run(changed("world", name="gym:CartPole-v1", options={"repeat": 2}), envs.make)
+    preflight(TINY, envs.make)
+    preflight(changed("world", name="gym:CartPole-v1", options={"repeat": 2}), envs.make)

@@ -11,7 +11,7 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from genmodels import storage
 from genmodels.storage import Sealed
 from worldmodels.evolution import Evolution
-from worldmodels.policy_and_learner import Array, Learner, MakeEnv
+from worldmodels.interfaces import Array, Learner, MakeEnv
 
 SHARES = 20  # iterations that the frames are divided into
 

@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from worldmodels.policy_and_learner import Array, Policy
+from worldmodels.interfaces import Array, Policy
 from worldmodels.rollout import action_size
 
 Random = Literal["uniform", "held", "correlated", "network"]

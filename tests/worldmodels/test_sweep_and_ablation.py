@@ -17,16 +17,17 @@ from genmodels import checkpoints
 from genmodels.dynamics import Window
 from genmodels.model import Model
 from genmodels.viz import intervals
-from worldmodels import evaluate, frame_budget, learner_loop, stages, studies
+from worldmodels import evaluate, learner_loop, stages, sweep_and_ablation
+from worldmodels.blind_policies import Constant
 from worldmodels.controller import Controller
 from worldmodels.evolution import Evolution
 from worldmodels.latents import Latents
-from worldmodels.policies import Constant
+from worldmodels.rationed_evolution import SHARES, Meter, Rationed
 from worldmodels.replay_store import Replay
 from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage
 
-FEW = studies.Settings((0.1, 1.3), 3.0, replace(studies.EVOLVE, population=4, repeats=2, judge_every=2))
+FEW = sweep_and_ablation.Settings((0.1, 1.3), 3.0, replace(sweep_and_ablation.EVOLVE, population=4, repeats=2, judge_every=2))
 ARMS = ["V-alone", "untrained-M", "M", "shuffled-M"]
 
 
@@ -36,7 +37,7 @@ def studied(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("studied") / "run"
     copytree(trained, folder)
     run = Run.open(folder, quiet=True)
-    studies.full(run, envs.make, FEW)
+    sweep_and_ablation.full(run, envs.make, FEW)
     return run
 
 
@@ -107,7 +108,7 @@ def test_both_studies_stand_on_the_page(studied: Run) -> None:
 
 def test_what_is_done_is_not_done_again(studied: Run) -> None:
     before = (studied / "metrics.jsonl").read_bytes()
-    studies.full(Run.open(studied.folder, quiet=True), envs.make, FEW)
+    sweep_and_ablation.full(Run.open(studied.folder, quiet=True), envs.make, FEW)
     assert (studied / "metrics.jsonl").read_bytes() == before
 
 
@@ -133,9 +134,9 @@ def test_a_study_that_is_cut_off_goes_on_and_ends_the_same(
     for at in (4, 8, 15):
         worlds = 0
         with pytest.raises(KeyboardInterrupt):
-            studies.ablation(Run.open(run.folder, quiet=True), breaks(at), FEW)
+            sweep_and_ablation.ablation(Run.open(run.folder, quiet=True), breaks(at), FEW)
     again = Run.open(run.folder, quiet=True)
-    studies.ablation(again, envs.make, FEW)
+    sweep_and_ablation.ablation(again, envs.make, FEW)
     untimed = [
         {name: {key: value for key, value in line.items() if key != "seconds"} for name, line in parts(one, "ablation").items()}
         for one in (again, studied)
@@ -149,11 +150,11 @@ def test_a_study_that_is_cut_off_goes_on_and_ends_the_same(
 def test_a_study_that_was_begun_otherwise_is_refused(studied: Run) -> None:
     other = replace(studied.experiment, dream=replace(studied.experiment.dream, temperature=9.0))
     with pytest.raises(FileExistsError, match="remove this folder"):
-        studies.variant(studied, "tau-0.1", other, [])
+        sweep_and_ablation.variant(studied, "tau-0.1", other, [])
 
 
 def test_shuffled_windows_have_anothers_actions_and_nothing_else_is_changed() -> None:
-    shuffled = studies.Shuffled(windows, 3)
+    shuffled = sweep_and_ablation.Shuffled(windows, 3)
     first = shuffled(0)
     owner = first.act[:, 0, 0].long()
     assert sorted(owner.tolist()) == list(range(8))
@@ -167,7 +168,7 @@ def test_shuffled_windows_have_anothers_actions_and_nothing_else_is_changed() ->
 
 def test_the_meter_counts_what_is_used_of_an_environment() -> None:
     """The first episode of each slot; what slots do while they wait for the longest is not counted."""
-    meter = frame_budget.Meter()
+    meter = Meter()
     env = meter.around(envs.make)("dodge", 5, 0, repeat=4)
     played = rollout(env, Constant(np.zeros(1, np.float32)), 5, quiet=True)
     env.close()
@@ -175,22 +176,22 @@ def test_the_meter_counts_what_is_used_of_an_environment() -> None:
     assert meter.frames == sum(one.length for one in played)
 
 
-def rationed(frames: int, cost: int = 10) -> frame_budget.Rationed:
+def rationed(frames: int, cost: int = 10) -> Rationed:
     """A generation of a toy costs so many frames, a judgement as many."""
     torch.manual_seed(0)
-    controller, meter = Controller(2, 1), frame_budget.Meter()
+    controller, meter = Controller(2, 1), Meter()
 
     def fitness(candidates: torch.Tensor, seed: int) -> Any:
         meter.frames += cost
         return -candidates.square().sum(1).double().numpy()
 
-    return frame_budget.Rationed(Evolution(controller, fitness, population=6, judge_every=3, seed=5), meter, frames)
+    return Rationed(Evolution(controller, fitness, population=6, judge_every=3, seed=5), meter, frames)
 
 
 def test_evolution_lasts_as_long_as_its_ration() -> None:
     """500 frames: 25 an iteration, 10 a generation, and 10 more for the judgement after each third."""
     learner = rationed(500)
-    seen = [learner.iterate(iteration) for iteration in range(frame_budget.SHARES)]
+    seen = [learner.iterate(iteration) for iteration in range(SHARES)]
     assert [line["frames"] for line in seen[:4]] == [40, 50, 80, 100]
     assert seen[-1]["frames"] == 500
     assert seen[-1]["generation"] == learner.generation == 38
@@ -198,7 +199,7 @@ def test_evolution_lasts_as_long_as_its_ration() -> None:
 
 def test_a_generation_may_take_several_shares() -> None:
     learner = rationed(100, cost=40)
-    assert [learner.iterate(iteration)["generation"] for iteration in range(frame_budget.SHARES)] == [1] * 8 + [2] * 8 + [3] * 4
+    assert [learner.iterate(iteration)["generation"] for iteration in range(SHARES)] == [1] * 8 + [2] * 8 + [3] * 4
 
 
 def test_a_ration_is_gone_on_with(tmp_path: Path) -> None:
@@ -209,8 +210,8 @@ def test_a_ration_is_gone_on_with(tmp_path: Path) -> None:
     sealed = checkpoints.load(tmp_path)
     assert sealed is not None
     resumed.load(sealed)
-    left = [whole.iterate(iteration) for iteration in range(frame_budget.SHARES)][9:]
-    assert left == [resumed.iterate(iteration) for iteration in range(9, frame_budget.SHARES)]
+    left = [whole.iterate(iteration) for iteration in range(SHARES)][9:]
+    assert left == [resumed.iterate(iteration) for iteration in range(9, SHARES)]
     whole.finish()
     resumed.finish()
     assert np.array_equal(whole.evolution.controller.vector(), resumed.evolution.controller.vector())
@@ -218,7 +219,7 @@ def test_a_ration_is_gone_on_with(tmp_path: Path) -> None:
 
 def test_dreams_that_are_judged_begin_where_episodes_began(trained: Path) -> None:
     latents = Latents.open(trained / "latents")
-    starts = studies.beginnings(latents)
+    starts = sweep_and_ablation.beginnings(latents)
     assert starts.state is None
     assert np.array_equal(starts.mean.numpy(), np.stack([latents.episode(index).mean[0] for index in range(len(latents))]))
     with Replay.open(trained / "replay") as replay:

@@ -10,7 +10,7 @@ import torch
 
 from worldmodels.config import Experiment
 from worldmodels.controller import sight_size
-from worldmodels.policy_and_learner import MakeEnv
+from worldmodels.interfaces import MakeEnv
 from worldmodels.rollout import action_size
 
 AT_LEAST_ONE = (
@@ -19,7 +19,7 @@ AT_LEAST_ONE = (
 )
 
 
-def dry_run(experiment: Experiment, make_env: MakeEnv) -> None:
+def preflight(experiment: Experiment, make_env: MakeEnv) -> None:
     """Raise what a run of this experiment would raise sooner or later: ValueError, TypeError, ImportError, RuntimeError."""
     for name in AT_LEAST_ONE:
         if (value := attrgetter(name)(experiment)) < 1:

@@ -1,0 +1,112 @@
+"""Chapter 3: arithmetic with the latents of a VAE: from red to blue, from circle to square, and morphs from picture to picture.
+
+Pictures of one shape each, whose every attribute is known. The direction from one word to another, say from red to blue, is the
+mean latent of blue things less that of red ones, over pictures held out from training. It is added to the latents of others,
+which are decoded and read by a judge: is the shape blue now, and is everything else as it was? Along a morph the judge is asked
+at each step how probable the words of the picture at its end are.
+"""
+
+import torch
+from torch import Tensor
+
+from genmodels.autoencoders import VAE
+from genmodels.book_recipe import Recipe, at_least
+from genmodels.data import Shapes
+from genmodels.metrics import scene_words, shape_judge, shape_judge_checksum
+from genmodels.sampling import attribute_direction, codes, decoded, lerp, morph, slerp
+from genmodels.viz import curves, grid, reconstructions, strips
+
+ATTRIBUTES = {"shape": 4, "colour": 6, "size": 2, "place": 9}  # and how many words each has
+POINTS = 11  # of a morph
+
+
+def singles(run: Recipe, seed: int, n: int) -> Shapes:
+    """Pictures of one object."""
+    return Shapes(run.count(n, 300), seed=seed, size=32, kinds=("single",))
+
+
+def train(run: Recipe) -> VAE:
+    """The VAE; beta above 1 makes it keep attributes apart."""
+    vae = VAE(shape=(3, 32, 32), latent=16, width=32, blocks=0, beta=4.0)
+    vae.fit(singles(run, 1, 40_000)[:], minutes=run.minutes, folder=run.folder / "vae", device=run.device, seed=run.seed)
+    run.picture("curves", curves(run.folder / "vae" / "metrics.jsonl"))
+    return vae.to("cpu", memory_format=torch.channels_last)
+
+
+def directions(z: Tensor, words: Tensor, count: int) -> Tensor:
+    """From each word of an attribute to each other one: latents (N, Z) and their words (N,) to (count, count, Z)."""
+    table = torch.zeros(count, count, z.shape[1])
+    for a in range(count):
+        for b in range(a):
+            either = (words == a) | (words == b)
+            table[b, a] = attribute_direction(z[either], words[either] == a)
+            table[a, b] = -table[b, a]
+    return table
+
+
+def probability(pictures: Tensor, name: str, words: Tensor) -> Tensor:
+    """What the judge gives the word (B,) that is wanted at the end of each row of pictures (B, n, C, H, W): (B, n)."""
+    told = shape_judge().probabilities(pictures.flatten(0, 1))[name].unflatten(0, pictures.shape[:2])
+    return told.gather(2, words[:, None, None].expand(-1, pictures.shape[1], 1))[..., 0]
+
+
+def steadiness(p: Tensor) -> float:
+    """The mean rank correlation (Spearman) of rows (N, points) with the place in the row: 1 where all rise all the way."""
+    ranks = p.argsort(1).argsort(1).double()
+    ranks, place = ranks - ranks.mean(1, keepdim=True), torch.arange(p.shape[1], dtype=torch.float64)
+    place = place - place.mean()
+    return (ranks @ place / (ranks.norm(dim=1) * place.norm())).mean().item()
+
+
+def arithmetic(run: Recipe, vae: VAE, known: Shapes, test: Shapes) -> None:
+    """Change one attribute of each picture to another word, drawn at random."""
+    z, words, judge = codes(vae, test[:]), scene_words(test.scenes), shape_judge()
+    known_z, known_words = codes(vae, known[:]), scene_words(known.scenes)
+    random = torch.Generator().manual_seed(run.seed)
+    for name, count in ATTRIBUTES.items():
+        target = (words[name] + torch.randint(1, count, (len(z),), generator=random)) % count
+        way = directions(known_z, known_words[name], count)[words[name], target]
+        wanted = {other: words[other] for other in ATTRIBUTES} | {name: target}
+        found = judge.accuracy(decoded(vae, z + way), wanted)
+        run.figure(f"{name}: changed as asked, %", 100 * found[name], at_least(80))
+        for other in [other for other in ATTRIBUTES if other != name]:
+            run.figure(f"{name} changed: {other} held, %", 100 * found[other], at_least(80))
+        weights = torch.linspace(0, 1, POINTS)[:, None]
+        gradual = decoded(vae, z[:500, None] + weights * way[:500, None])
+        rising = probability(gradual, name, target[:500])
+        run.figure(f"{name}: steadiness of its probability", steadiness(rising), at_least(0.9))
+        shown = decoded(vae, z[:8, None] + torch.linspace(-0.5, 1.5, 9)[:, None] * way[:8, None])
+        run.picture(f"{name}_arithmetic", strips(shown, before=test[:8]))
+
+
+def morphs(run: Recipe, vae: VAE, test: Shapes) -> None:
+    """From each picture of one half to one of the other, on a line and on an arc."""
+    half = min(500, len(test) // 2)
+    a, b, end = test[:half], test[half : 2 * half], scene_words(test.scenes[half : 2 * half])
+    for name, path in (("lerp", lerp), ("slerp", slerp)):
+        way = morph(vae, a, b, POINTS, path)
+        together = sum(probability(way, word, end[word]).log() for word in ATTRIBUTES)
+        run.figure(f"{name}: steadiness of the end's probability", steadiness(together), at_least(0.9))
+        run.picture(f"morphs_{name}", strips(way[:8], before=a[:8], after=b[:8]))
+
+
+@torch.no_grad()
+def main() -> None:
+    """Train, add, morph."""
+    run = Recipe(__doc__, row=8, system="latent arithmetic, morphing", minutes=4.0)
+    with torch.enable_grad():
+        vae = train(run)
+    known, test = singles(run, 2, 5_000), singles(run, 3, 2_000)
+    kept = vae.reconstruct(test[:])
+    read = shape_judge().accuracy(kept, {name: scene_words(test.scenes)[name] for name in ATTRIBUTES})
+    for name in ATTRIBUTES:
+        run.figure(f"{name}: read off reconstructions, %", 100 * read[name])
+    arithmetic(run, vae, known, test)
+    morphs(run, vae, test)
+    run.picture("reconstructions", reconstructions(test[:16], kept[:16]))
+    run.picture("samples", grid(vae.sample(64, generator=torch.Generator().manual_seed(run.seed)), columns=16))
+    run.finish(judge=shape_judge_checksum())
+
+
+if __name__ == "__main__":
+    main()
