@@ -24,11 +24,11 @@ if __name__ == "__main__":
     target, own = command.parse(__doc__, Own)
     with command.told():
         import envs
-        from worldmodels import studies
+        from worldmodels import sweep_and_ablation
         from worldmodels.pipeline import pipeline
 
         run = target.open(envs.make)
         with command.resumable(run):
             pipeline(run, envs.make)
             if own.full:
-                studies.full(run, envs.make)
+                sweep_and_ablation.full(run, envs.make)
