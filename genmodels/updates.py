@@ -17,7 +17,8 @@ Loss = Callable[[Any], tuple[Tensor, Mapping[str, Tensor | float]]]
 class Optimizer:
     """AdamW, and how its rate moves: up over `warmup` steps, then down to nothing as `decay` says.
 
-    Weight decay is kept from norms and biases (parameters of one dimension).
+    Weight decay is kept from norms and biases (parameters of one dimension). Parameters that are a single number, such as the
+    logarithm of a deviation, move `haste` times as fast: a step moves any parameter by about its rate, and they have far to go.
     """
 
     lr: float = 1e-3
@@ -25,6 +26,7 @@ class Optimizer:
     weight_decay: float = 0.0
     warmup: int = 0
     decay: Literal["none", "linear", "cosine"] = "none"
+    haste: float = 1.0
 
     def __post_init__(self) -> None:
         if self.decay not in ("none", "linear", "cosine"):
@@ -33,8 +35,9 @@ class Optimizer:
     def build(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimiser over these parameters."""
         groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay, "haste": 1.0},
+            {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0, "haste": 1.0},
+            {"params": [p for p in parameters if p.ndim == 0], "weight_decay": 0.0, "haste": self.haste},
         ]
         return torch.optim.AdamW([g for g in groups if g["params"]], lr=self.lr, betas=self.betas, fused=True)
 
@@ -112,7 +115,7 @@ class ActiveUpdate:
         if self.update.clip is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, self.update.clip, norm)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.update.optimizer.rate(step, share)
+            group["lr"] = group["haste"] * self.update.optimizer.rate(step, share)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.update.ema is not None:

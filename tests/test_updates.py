@@ -66,6 +66,14 @@ def test_a_step_is_taken_at_the_rate_of_its_moment() -> None:
         torch.testing.assert_close(model.weight.data, torch.tensor([[1.0 - rate, -2.0 + rate]]))
 
 
+def test_a_single_number_moves_in_haste() -> None:
+    model = layer()
+    model.scale = nn.Parameter(torch.tensor(0.5))  # of no dimension
+    take(active(model, optimizer=Optimizer(lr=0.1, warmup=4, decay="linear", haste=3.0)), [3], 0.5)
+    torch.testing.assert_close(model.weight.data, torch.tensor([[0.95, -1.95]]))
+    assert model.scale.item() == pytest.approx(0.5 - 3 * 0.05, abs=1e-6)
+
+
 # ---------------------------------------------------------------------------------------------------------------- steps
 
 

@@ -113,7 +113,7 @@ class VAE(GaussianAutoencoder):
 
     def updates(self) -> list[Update]:
         """One objective: the loss, for all parameters."""
-        optimizer = Optimizer(lr=1e-3, warmup=100, decay="cosine")
+        optimizer = Optimizer(lr=1e-3, warmup=100, decay="cosine", haste=10.0)
         return [Update("vae", self.loss, self.parameters(), optimizer, clip=200.0, ema=0.999)]
 
     def decode(self, z: Tensor) -> Tensor:
