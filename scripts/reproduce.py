@@ -97,21 +97,28 @@ def here(command: list[str]) -> int:
 
 
 def supervise(command: list[str]) -> int:
-    """Run a process to its end. Asked to stop, ask it to stop, and leave when it has saved itself."""
-    process = subprocess.Popen(command, cwd=ROOT)
+    """Run a process to its end. Asked to stop, ask it to stop, once, and leave when it has saved itself.
 
-    def leave(number: int, frame: FrameType | None) -> None:
+    It has a process group of its own: Ctrl-C reaches it through here alone, and a second one, which would end it unsaved, is
+    the person's.
+    """
+    process = subprocess.Popen(command, cwd=ROOT, process_group=0)
+    asked: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
         process.send_signal(number)
-        process.wait()
-        print("stopped; --resume goes on from here", file=sys.stderr)
-        sys.exit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return process.wait()
+        status = process.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if asked:
+        print("stopped; --resume goes on from here", file=sys.stderr)
+        sys.exit(128 + asked[0])
+    return status
 
 
 def keep(name: str, seed: int, found: dict[str, Any]) -> None:

@@ -125,7 +125,11 @@ def test_asked_to_stop_while_judging_it_leaves_with_one_line(tmp_path: Path) -> 
 TOY = """
 import os
 from genmodels.book_recipe import Recipe, at_most
+import time
 run = Recipe("Toy.", row=7, system="toy", minutes=1)
+if "PAUSE" in os.environ:
+    print("pausing", flush=True)
+    time.sleep(60)
 run.figure("error", float(os.environ.get("ERROR", "0.5")) + 0.1 * run.seed, at_most(1), at_most(0.1), published="0.3")
 run.figure("only told", 3.0)
 run.finish()
@@ -191,3 +195,26 @@ def test_a_recipe_that_fails_is_a_failure(checkout: Path) -> None:
     status, said = reproduce(checkout, error="not a number")
     assert status == 1
     assert "toy seed 0: ended with status 1" in said
+
+
+@pytest.mark.parametrize("at_once", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_stops_its_recipe_and_leaves(checkout: Path, at_once: signal.Signals) -> None:
+    """As at a terminal, where Ctrl-C goes to the whole process group."""
+    command = [sys.executable, str(checkout / "scripts" / "reproduce.py"), "toy", "--seeds", "0"]
+    environment = {**os.environ, "PAUSE": "1"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while process.stdout.readline() != "pausing\n":
+            assert process.poll() is None
+        asked = time.monotonic()
+        os.killpg(process.pid, at_once)
+        err = process.stderr.read()
+        assert process.wait() == 128 + at_once
+    assert time.monotonic() - asked < 10
+    assert [line.split(":")[0] for line in err.splitlines()] == [
+        f"stopped by {at_once.name}",
+        "stopped; --resume goes on from here",
+    ]
