@@ -14,6 +14,8 @@
 | `neighbour_accuracy(known, known_labels, z, labels, k)` | what codes tell of a label |
 | `label_accuracy(samples, labels)`, `class_recalls(samples, labels)` | whether a conditional generator obeys, and varies |
 | `judge(name)`, `judge_checksum(name)` | the classifiers behind all this: "mnist" and "mnist-second" |
+| `shape_judge()`, `scene_words(scenes)` | the classifier of captioned shapes, and what it should read of each |
+| `recall_at(queries, items, k, among)` | how often paired embeddings find each other |
 | `PCA.fit(images, k)`, `trivial_digits(n, seed)` | the trivial autoencoder and generator |
 
 No figure is called FID: that name belongs to another judge.
@@ -30,6 +32,8 @@ from genmodels.metrics.ngram_floors import witten_bell_nats
 from genmodels.metrics.nll import HeldOut, held_out_nats
 from genmodels.metrics.pca import PCA
 from genmodels.metrics.prdc import PRDC, precision_recall
+from genmodels.metrics.retrieval import recall_at
+from genmodels.metrics.shape_judge import ShapeJudge, scene_words, shape_judge, shape_judge_checksum
 
 __all__ = [
     "PCA",
@@ -37,6 +41,7 @@ __all__ = [
     "DigitJudge",
     "GridModes",
     "HeldOut",
+    "ShapeJudge",
     "StackedModes",
     "class_recalls",
     "frechet_distance",
@@ -57,7 +62,11 @@ __all__ = [
     "note_nats",
     "pixel_nats",
     "precision_recall",
+    "recall_at",
     "relative_frechet",
+    "scene_words",
+    "shape_judge",
+    "shape_judge_checksum",
     "stacked_modes",
     "trivial_digits",
     "witten_bell_nats",
