@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genmodels.data import Labelled
-from genmodels.metrics import class_recalls, judge_digits, label_accuracy, trivial_digits
+from genmodels.metrics import class_recalls, digit_memorisation, judge_digits, label_accuracy, trivial_digits
 
 N = 1000
 
@@ -58,6 +58,18 @@ def test_a_digit_that_never_varies_has_no_recall(train_digits: Labelled, test_di
     recalls = class_recalls(images, labels)
     assert recalls[3] < 0.05
     assert min(recalls[:3] + recalls[4:]) > 0.4
+
+
+@pytest.mark.slow
+def test_digits_that_are_copied_fresh_and_noise(train_digits: Labelled, test_digits: Labelled) -> None:
+    copies = digit_memorisation(train_digits.images[:500])
+    assert copies.ratio < 1e-3
+    assert copies.near == 1
+    fresh = digit_memorisation(test_digits.images[:1000])
+    assert fresh.ratio == pytest.approx(1, abs=0.1)
+    assert fresh.near == pytest.approx(0.01, abs=0.01)
+    noise = torch.rand(500, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    assert digit_memorisation(noise).ratio > 1.5
 
 
 def test_what_is_no_digit_is_refused() -> None:
