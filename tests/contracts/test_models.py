@@ -170,8 +170,8 @@ EXAMPLES = [
     Example(
         "vae with the iwae bound",
         VAE,
-        {"shape": (1, 8, 8), "latent": 3, "width": 4, "blocks": 0, "draws": 3},
-        conv(4, 4) + linear(64, 6) + linear(3, 64) + conv(4, 4) + 1,
+        {"shape": (1, 8, 8), "latent": 3, "width": 4, "draws": 3},
+        conv(4, 4) + 2 * conv(4, 4) + linear(64, 6) + linear(3, 64) + 2 * conv(4, 4) + conv(4, 4) + 1,
         uniform(1, 8, 8),
         AUTOENCODER,
         kind="bound",

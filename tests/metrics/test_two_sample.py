@@ -24,10 +24,10 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_moons_are_moons_and_a_gaussian_of_their_moments_is_not() -> None:
     moons = Moons()
-    real = moons.sample(2000, seed=1)
+    real = moons.sample(1000, seed=1)
     root = torch.linalg.cholesky(moons.covariance).float()
-    assert c2st(real, moons.sample(2000, seed=2)).accuracy == pytest.approx(0.5, abs=0.04)
-    assert c2st(real, moons.mean.float() + cloud(2000, 2, seed=3) @ root.T).accuracy > 0.8
+    assert c2st(real, moons.sample(1000, seed=2)).accuracy == pytest.approx(0.5, abs=0.05)
+    assert c2st(real, moons.mean.float() + cloud(1000, 2, seed=3) @ root.T).accuracy > 0.8
 
 
 def test_fine_detail_in_the_plane_is_seen_about_as_well_as_it_can_be() -> None:
@@ -58,6 +58,7 @@ def test_a_number_that_never_changes_is_told_from_another(short: None) -> None:
     assert c2st(real, made).accuracy > 0.95
 
 
+@pytest.mark.slow
 def test_the_error_covers_how_accuracies_scatter_where_all_is_equal(short: None) -> None:
     found = [c2st(cloud(100, 2, seed=2 * seed), cloud(100, 2, seed=2 * seed + 1), seed) for seed in range(20)]
     accuracies = torch.tensor([one.accuracy for one in found])
