@@ -34,11 +34,17 @@ def _hardly(whole: Experiment) -> Experiment:
     cut: dict[str, Option] = {"max_frames": 40} if whole.world.name == "carracing" else {}
     return replace(
         whole,
-        world=replace(whole.world, slots=4, test_options={**whole.world.test_options, **cut}),
+        world=replace(
+            whole.world,
+            slots=4,
+            options={**whole.world.options, **cut},
+            test_options={**whole.world.test_options, **cut},
+        ),
         collect=replace(whole.collect, episodes=4, agent_episodes=4),
         vision=replace(whole.vision, steps=2, later_steps=1, batch=8),
         memory=replace(whole.memory, steps=2, later_steps=1, batch=8, hidden=16),
         evaluation=replace(whole.evaluation, episodes=4),
+        rounds=min(whole.rounds, 2),
     )
 
 

@@ -25,7 +25,7 @@ LATENTS = {"shapes": 64, "carracing": 64, "cifar10": 256}
 SHARES = {"shapes": 0.3, "carracing": 0.3, "cifar10": 0.4}  # of the minutes
 
 
-def frames(seed: int, decisions: int, slots: int = 16) -> Tensor:
+def frames(seed: int, decisions: int, slots: int) -> Tensor:
     """What is seen while random actions drive on so many tracks: (slots * decisions, 3, 64, 64), floats."""
     with contextlib.closing(envs.make("carracing", slots, seed, backend="envpool", repeat=4, actions=2)) as env:
         policy = Wanderer(env.single_action_space, "correlated", span=8, seed=seed, drift=(0.0, 0.2))
@@ -39,15 +39,17 @@ def images(run: Recipe, name: str) -> tuple[Tensor, Tensor]:
     if name == "carracing":
         seeds = torch.Generator().manual_seed(run.seed)
         learn, judge = torch.randint(2**31, (2,), generator=seeds).tolist()
-        return frames(learn, run.count(750, 10)), frames(judge, run.count(125, 4))
-    return cifar10("test" if run.fast else "train").images, cifar10("test").images[: run.count(10_000, 50)]
+        slots = run.count(16, 4)
+        return frames(learn, run.count(750, 16), slots), frames(judge, run.count(125, 4), slots)
+    photographs = cifar10("test" if run.fast else "train").images[: run.count(50_000, 200)]
+    return photographs, cifar10("test").images[: run.count(10_000, 50)]
 
 
 def train(run: Recipe, name: str, known: Tensor) -> VAE:
     """For its share of the minutes."""
     vae = VAE(shape=known.shape[1:], latent=LATENTS[name], width=32, blocks=0, free_bits=0.05)
-    folder = run.folder / name
-    vae.fit(known, minutes=SHARES[name] * run.minutes, folder=folder, device=run.device, seed=run.seed)
+    folder, batch, minutes = run.folder / name, run.count(128, 8), SHARES[name] * run.minutes
+    vae.fit(known, minutes=minutes, folder=folder, batch_size=batch, device=run.device, seed=run.seed)
     run.picture(f"{name}_curves", curves(folder / "metrics.jsonl"))
     return vae.to("cpu", memory_format=torch.channels_last)
 

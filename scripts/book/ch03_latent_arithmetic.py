@@ -36,14 +36,15 @@ class Known(NamedTuple):
 
 def singles(run: Recipe, seed: int, n: int) -> Shapes:
     """Pictures of one object."""
-    return Shapes(run.count(n, 300), seed=seed, size=64, kinds=("single",))
+    return Shapes(run.count(n, 100), seed=seed, size=64, kinds=("single",))
 
 
 def train(run: Recipe) -> VAE:
     """The VAE."""
     vae = VAE(shape=(3, 64, 64), latent=16, width=32, blocks=0, patch=4, beta=2.0)
-    vae.fit(singles(run, 1, 20_000)[:], minutes=run.minutes, folder=run.folder / "vae", device=run.device, seed=run.seed)
-    run.picture("curves", curves(run.folder / "vae" / "metrics.jsonl"))
+    known, folder, batch = singles(run, 1, 20_000)[:], run.folder / "vae", run.count(128, 8)
+    vae.fit(known, minutes=run.minutes, folder=folder, batch_size=batch, device=run.device, seed=run.seed)
+    run.picture("curves", curves(folder / "metrics.jsonl"))
     return vae.to("cpu", memory_format=torch.channels_last)
 
 
@@ -83,7 +84,7 @@ def steadiness(p: Tensor) -> float:
 def arithmetic(run: Recipe, vae: VAE, known: Known, test: Shapes) -> None:
     """Change one attribute of each picture to another word, drawn at random."""
     z, words, judge = codes(vae, test[:]), scene_words(test.scenes), shape_judge()
-    random = torch.Generator().manual_seed(run.seed)
+    random, some = torch.Generator().manual_seed(run.seed), run.count(500, 20)
     for name, count in ATTRIBUTES.items():
         others = [other for other in ATTRIBUTES if other != name]
         wanted = {other: words[other] for other in others}
@@ -96,7 +97,7 @@ def arithmetic(run: Recipe, vae: VAE, known: Known, test: Shapes) -> None:
         single = judge.accuracy(decoded(vae, z + direction(known, words, wanted, [name])), wanted)
         run.figure(f"{name}: changed by one direction for all, %", 100 * single[name])
         weights = torch.linspace(0, 1, POINTS)[:, None]
-        rising = probability(decoded(vae, z[:500, None] + weights * way[:500, None]), name, wanted[name][:500])
+        rising = probability(decoded(vae, z[:some, None] + weights * way[:some, None]), name, wanted[name][:some])
         run.figure(f"{name}: steadiness of its probability", steadiness(rising), at_least(0.9))
         shown = decoded(vae, z[:8, None] + torch.linspace(-0.5, 1.5, 9)[:, None] * way[:8, None])
         run.picture(f"{name}_arithmetic", strips(shown, before=test[:8]))
@@ -104,7 +105,7 @@ def arithmetic(run: Recipe, vae: VAE, known: Known, test: Shapes) -> None:
 
 def morphs(run: Recipe, vae: VAE, test: Shapes) -> None:
     """From each picture of one half to one of the other, on a line and on an arc."""
-    half = min(500, len(test) // 2)
+    half = run.count(500, 20)
     a, b, end = test[:half], test[half : 2 * half], scene_words(test.scenes[half : 2 * half])
     for name, path in (("lerp", lerp), ("slerp", slerp)):
         way = morph(vae, a, b, POINTS, path)
