@@ -112,8 +112,13 @@ def test_a_finished_run_is_left_as_it_is(whole: tuple[Path, float]) -> None:
 
 
 def test_another_seed_is_another_run(whole: tuple[Path, float], tmp_path: Path) -> None:
-    finish(["dodge_tiny", "--runs-dir", str(tmp_path), *SMALL, "--seed", "1"])
-    assert artefacts(only(tmp_path))["vision/model.safetensors"] != artefacts(whole[0])["vision/model.safetensors"]
+    process, learned = start(["dodge_tiny", "--runs-dir", str(tmp_path), *SMALL, "--seed", "1"]), "vision/model.safetensors"
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(f"*/{learned}")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    assert (only(tmp_path) / learned).read_bytes() != (whole[0] / learned).read_bytes()
 
 
 def test_a_second_process_on_the_same_folder_is_refused(whole: tuple[Path, float]) -> None:
