@@ -21,8 +21,6 @@ from genmodels.gans import WGANGP
 from genmodels.model import Model
 from genmodels.training import Hook, Shuffled, fit
 
-KILLS = 20
-
 
 def build(name: str) -> tuple[Model, torch.Tensor, int]:
     """A small model of each kind, data for it, and how many steps to take."""
@@ -98,30 +96,31 @@ def finish(processes: Any, name: str, folder: Path) -> None:
     assert process.exitcode == 0
 
 
+@pytest.mark.parametrize("kills", [7, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["vae", "wgan"])
-def test_killed_twenty_times_and_continued_is_never_killed(
-    tmp_path: Path, processes: Any, uninterrupted: dict[str, Path], name: str
+def test_killed_many_times_and_continued_is_never_killed(
+    tmp_path: Path, processes: Any, uninterrupted: dict[str, Path], name: str, kills: int
 ) -> None:
     newest = checkpoints.load(uninterrupted[name] / "checkpoints")
     assert newest is not None
     seconds = newest.json("clock.json")["seconds"]
 
     killed, reached, moments = tmp_path / "killed", [], random.Random(name)
-    while len(reached) < KILLS:
+    while len(reached) < kills:
         process = processes.Process(target=run, args=(name, str(killed)))
         process.start()
         if moments.random() < 0.25:
             time.sleep(moments.uniform(0.0, 0.5))  # while it starts, or reads what is there
         else:
             wait_for_another_checkpoint(killed, process)
-            time.sleep(moments.uniform(0.0, seconds / KILLS))
+            time.sleep(moments.uniform(0.0, seconds / kills))
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         assert process.exitcode == -signal.SIGKILL, "the run was over before all the kills"
         found = checkpoints.load(killed / "checkpoints")
         reached.append(found.facts["step"] if found is not None else -1)
     assert reached == sorted(reached), "no progress is lost"
-    assert len(set(reached)) > KILLS / 2, "the kills came at different steps"
+    assert len(set(reached)) > kills / 2, "the kills came at different steps"
     finish(processes, name, killed)
     assert artefacts(killed) == artefacts(uninterrupted[name])
 
