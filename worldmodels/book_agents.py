@@ -31,7 +31,7 @@ def begin(recipe: Recipe, preset: Callable[[], Experiment], minutes: float) -> R
 
 
 def _hardly(whole: Experiment) -> Experiment:
-    cut: dict[str, Option] = {"max_frames": 40} if whole.world.name == "carracing" else {}
+    cut: dict[str, Option] = {"max_frames": 24} if whole.world.name == "carracing" else {}
     return replace(
         whole,
         world=replace(
