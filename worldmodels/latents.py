@@ -7,7 +7,8 @@
 Row t holds z_t, and the action taken and the reward earned there; the last row of an episode has z only, and zeros.
 
 Encoding goes on where it was cut off and ends with the same bytes: an episode's frames are encoded in blocks that begin with
-the episode, whatever else is encoded in the same run. Another vision model, or another replay, starts it anew.
+the episode, whatever else is encoded in the same run. Short episodes are sealed several at once, so
+that the disk is seldom waited for. Another vision model, or another replay, starts it anew.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import hashlib
 import os
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -36,6 +37,7 @@ from worldmodels.types import Entry
 
 FACTS, JOURNAL = "latents.json", "episodes.jsonl"
 VERSION = 1
+TOGETHER = 1024  # frames, at least, between one fsync and the next
 
 
 class Seen(NamedTuple):
@@ -175,19 +177,40 @@ def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: 
         os.truncate(folder / f"{name}.bin", row * width * np.dtype(kind).itemsize)  # what a killed run left of an episode
     todo, began, figures = replay.episodes[len(journal.lines) :], time.monotonic(), {"frames": row}
     with Display(len(replay), None, unit="episode", quiet=quiet or not todo) as display:
-        for entry in todo:
-            mean, log_sd = _see(replay, vision, entry, batch)
-            act, rew = np.pad(replay.act(entry.index), ((0, 1), (0, 0))), np.pad(replay.rew(entry.index), (0, 1))
-            rows = [
-                np.ascontiguousarray(values, kind)
-                for values, (kind, _) in zip((mean, log_sd, act, rew), columns.values(), strict=True)
-            ]
-            for name, values in zip(columns, rows, strict=True):
-                _append(folder / f"{name}.bin", values)
-            journal.append(episode=entry.seal, length=entry.length, end=entry.end, crc32=_crc32(rows))
-            figures["frames"] += entry.frames
-            last = entry.index + 1 == len(replay)
-            display.show(entry.index + 1, time.monotonic() - began, lambda: figures, last=last)
+        for group in _groups(todo):
+            seen = [_rows(replay, vision, entry, batch, columns) for entry in group]
+            for name, parts in zip(columns, zip(*seen, strict=True), strict=True):
+                _append(folder / f"{name}.bin", np.concatenate(parts))
+            journal.append(
+                *(
+                    {"episode": entry.seal, "length": entry.length, "end": entry.end, "crc32": _crc32(rows)}
+                    for entry, rows in zip(group, seen, strict=True)
+                )
+            )
+            figures["frames"] += sum(entry.frames for entry in group)
+            done = group[-1].index + 1
+            display.show(done, time.monotonic() - began, lambda: figures, last=done == len(replay))
+
+
+def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Episodes that are written and sealed together: as many as make `TOGETHER` frames."""
+    group: list[Entry] = []
+    for entry in entries:
+        group.append(entry)
+        if sum(one.frames for one in group) >= TOGETHER or entry is entries[-1]:
+            yield group
+            group = []
+
+
+def _rows(
+    replay: Replay, vision: nn.Module, entry: Entry, batch: int, columns: dict[str, tuple[str, int]]
+) -> list[NDArray[Any]]:
+    """What an episode adds to each of the files."""
+    mean, log_sd = _see(replay, vision, entry, batch)
+    act, rew = np.pad(replay.act(entry.index), ((0, 1), (0, 0))), np.pad(replay.rew(entry.index), (0, 1))[:, None]
+    return [
+        np.ascontiguousarray(values, kind) for values, (kind, _) in zip((mean, log_sd, act, rew), columns.values(), strict=True)
+    ]
 
 
 @torch.no_grad()

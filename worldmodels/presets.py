@@ -31,11 +31,11 @@ def dodge() -> Experiment:
     return Experiment(
         world=World("dodge", {"repeat": 4}, slots=64),
         collect=Collect(episodes=1024, policy="held", span=4),
-        vision=VAEConfig(latent=24, sd=0.08, steps=450),
+        vision=VAEConfig(latent=24, sd=0.08, steps=400),
         memory=MDNRNNConfig(hidden=128, reward=False, window=32, steps=700),
         controller=ControllerConfig(hidden=(64,)),
         dream=Dream(horizon=50, alive=4.0),
-        learner=Gradient(iterations=170, dreams=640, length=12, minibatch=1024, gamma=0.97),
+        learner=Gradient(iterations=140, dreams=640, length=12, minibatch=1024, gamma=0.97),
     )
 
 

@@ -149,15 +149,16 @@ class Replay:
                 self._arrays[name][start : start + len(values)] = values
                 written += [self._file(name, start + row) for row in range(0, len(values), FILE)]
             _sync(*written, *{file.parent for file in written})
-            self._journal.append(
-                index=len(self),
-                start=start,
-                length=episode.length,
-                ret=episode.ret,
-                end=episode.end,
-                trunc=episode.trunc,
-                facts=dict(episode.facts),
-            )
+            line = {
+                "index": len(self),
+                "start": start,
+                "length": episode.length,
+                "ret": episode.ret,
+                "end": episode.end,
+                "trunc": episode.trunc,
+                "facts": dict(episode.facts),
+            }
+            self._journal.append(line)
         except BaseException as error:
             self.refresh()
             with contextlib.suppress(OSError):  # else the next append does it

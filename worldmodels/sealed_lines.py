@@ -51,15 +51,15 @@ class SealedLines:
         self._read += len(whole)
         return len(new)
 
-    def append(self, **facts: Any) -> None:
-        """Seal one more line: when this returns it is on disk, and when it fails it is not."""
+    def append(self, *lines: dict[str, Any]) -> None:
+        """Seal one more line, or several at once: when this returns they are on disk, and when it fails none is."""
         self.refresh()
-        line = to_line(facts)
+        data = b"".join(to_line(facts) for facts in lines)
         with open(self.path, "ab", buffering=0) as file:
             file.truncate(self._read)
             try:
-                if file.write(line) < len(line):  # the disk is full: the rest is refused with the reason
-                    file.write(line[file.tell() - self._read :])
+                if file.write(data) < len(data):  # the disk is full: the rest is refused with the reason
+                    file.write(data[file.tell() - self._read :])
                 os.fsync(file.fileno())
             except BaseException:
                 file.truncate(self._read)

@@ -35,7 +35,8 @@ class DiagonalGaussian(Distribution):
 
     def log_prob(self, x: Tensor) -> Tensor:
         z = (x - self.mean) * (-self.log_sd).exp()
-        return (-0.5 * z.square() - self.log_sd - _HALF_LOG_TWO_PI).flatten(1).sum(1)
+        each = tuple(range(1, z.ndim))  # summed where they lie: to flatten an image whose channels come last would copy it
+        return -0.5 * z.square().sum(each) - (self.log_sd + _HALF_LOG_TWO_PI).expand_as(z).sum(each)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         return self.mean + self.sd * normal(self.mean.shape, self.mean.device, generator)

@@ -86,8 +86,13 @@ def test_every_frame_is_seen_and_what_was_done_stands_beside_it(tmp_path: Path) 
         assert seen.end == was.end
 
 
+@pytest.mark.parametrize(("together", "done"), [(1, [6, 10, 22, 29]), (9, [10, 22, 29])])
 @pytest.mark.parametrize("after", [0, 3, 6, 10, 17, 20, 28])
-def test_an_encoding_that_was_cut_off_goes_on_to_the_same_bytes(tmp_path: Path, after: int) -> None:
+def test_an_encoding_that_was_cut_off_goes_on_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, together: int, done: list[int]
+) -> None:
+    """Episodes of 6, 4, 12 and 7 frames, sealed one by one or as many as have nine frames."""
+    monkeypatch.setattr("worldmodels.latents.TOGETHER", together)
     replay = record(tmp_path / "replay", 5, 3, 11, 6)
     Latents.encode(replay, Sums(), tmp_path / "whole", batch=4, quiet=True)
     with pytest.raises(KeyboardInterrupt):
@@ -95,7 +100,6 @@ def test_an_encoding_that_was_cut_off_goes_on_to_the_same_bytes(tmp_path: Path, 
     vision = Sums()
     Latents.encode(replay, vision, tmp_path / "cut", batch=4, quiet=True)
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
-    done = [6, 10, 22, 29]
     assert vision.seen == 29 - max([end for end in done if end <= after], default=0)  # what was done is not done again
 
 
