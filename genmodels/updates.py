@@ -65,6 +65,7 @@ class Update:
         clip: the largest gradient norm let through, or None.
         ema: the decay of an exponential moving average of these parameters (never of buffers), or None. Hooks see the
             average, and the model holds it when `fit` returns; checkpoints hold both.
+        after: called without gradients after each step of the optimiser, as to keep parameters within bounds.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Update:
     every: int = 1
     clip: float | None = None
     ema: float | None = None
+    after: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
@@ -118,6 +120,9 @@ class ActiveUpdate:
             group["lr"] = group["haste"] * self.update.optimizer.rate(step, share)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        if self.update.after is not None:
+            with torch.no_grad():
+                self.update.after()
         if self.update.ema is not None:
             taken = (step + 1) // self.update.every
             decay = min(self.update.ema, (1 + taken) / (10 + taken))  # a young average must forget its start

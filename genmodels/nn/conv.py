@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 Activation = Callable[[], nn.Module]
+Norm = Callable[[int], nn.Module]
 
 SMALLEST = 7  # a side of at most so many pixels is not halved any more
 
@@ -37,7 +38,8 @@ class ResidualBlock(nn.Module):
 class ConvEncoder(nn.Module):
     """An image (B, *shape) to a vector (B, features); channels double at each halving, from `width`.
 
-    With `patch=4` the first step takes squares of 4x4 pixels, which is as good as two halvings where nothing is small.
+    With `patch=4` the first step takes squares of 4x4 pixels, which is as good as two halvings where nothing is small. `norm`
+    makes a layer of so many channels before every activation but the first: the image itself is not normalised.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class ConvEncoder(nn.Module):
         blocks: int = 1,
         activation: Activation = nn.SiLU,
         patch: int = 2,
+        norm: Norm | None = None,
     ) -> None:
         super().__init__()
         height, breadth, halvings = _halvings(shape, patch)
@@ -57,7 +60,8 @@ class ConvEncoder(nn.Module):
             before, after = channels if level == 0 else width << (level - 1), width << level
             side = patch if level == 0 else 2
             layers += [nn.PixelUnshuffle(side), nn.Conv2d(side**2 * before, after, 3, padding=1)]
-            layers += [*(ResidualBlock(after, activation) for _ in range(blocks)), activation()]
+            layers += [ResidualBlock(after, activation) for _ in range(blocks)]
+            layers += [norm(after), activation()] if norm and level > 0 else [activation()]
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.head = nn.Linear((width << (halvings - 1)) * height * breadth, features)
 
@@ -66,7 +70,10 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """A vector (B, features) to an image (B, *shape); channels halve at each doubling, down to `width`."""
+    """A vector (B, features) to an image (B, *shape); channels halve at each doubling, down to `width`.
+
+    `norm` makes a layer of so many channels before every activation.
+    """
 
     def __init__(
         self,
@@ -76,6 +83,7 @@ class ConvDecoder(nn.Module):
         blocks: int = 1,
         activation: Activation = nn.SiLU,
         patch: int = 2,
+        norm: Norm | None = None,
     ) -> None:
         super().__init__()
         height, breadth, halvings = _halvings(shape, patch)
@@ -84,7 +92,8 @@ class ConvDecoder(nn.Module):
         layers: list[nn.Module] = [nn.Linear(features, widest * height * breadth), nn.Unflatten(1, (widest, height, breadth))]
         for level in reversed(range(halvings)):
             before, after = width << level, channels if level == 0 else width << (level - 1)
-            layers += [*(ResidualBlock(before, activation) for _ in range(blocks)), activation()]
+            layers += [ResidualBlock(before, activation) for _ in range(blocks)]
+            layers += [norm(before), activation()] if norm else [activation()]
             side = patch if level == 0 else 2
             layers += [nn.Conv2d(before, side**2 * after, 3, padding=1), nn.PixelShuffle(side)]
         self.layers = nn.Sequential(*layers)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genmodels.losses import gradient_penalty
+from genmodels.losses import clip_weights, gradient_penalty, r1_penalty, spectral_norm
 
 
 class Recorder:
@@ -94,3 +94,59 @@ def test_a_flat_critic_has_a_finite_penalty_and_gradient() -> None:
     assert (penalty.item(), slope.item()) == (1.0, 0.0)
     (gradient,) = torch.autograd.grad(penalty, critic.weight)
     assert torch.isfinite(gradient).all()
+
+
+# ------------------------------------------------------------------------------------------------------- at real examples
+
+
+def test_the_penalty_at_real_examples_by_hand() -> None:
+    """f(x) = |x|^2 has the slope 2 |x|: 1, 4 and 10 here."""
+    x = torch.tensor([[0.5, 0.0], [0.0, 2.0], [3.0, 4.0]])
+    penalty, slope = r1_penalty(lambda x: x.square().sum(1), x)
+    assert slope.item() == pytest.approx(5)
+    assert penalty.item() == pytest.approx((1 + 16 + 100) / 3 / 2)
+
+
+def test_it_is_taken_at_the_examples_and_reaches_the_critic() -> None:
+    critic = nn.Linear(2, 1)
+    critic.weight.data = torch.tensor([[3.0, 4.0]])
+    seen = Recorder()
+    real = torch.rand(5, 2)
+    r1_penalty(seen, real)
+    assert torch.equal(seen.points, real)
+    (gradient,) = torch.autograd.grad(r1_penalty(critic, real)[0], critic.weight)
+    torch.testing.assert_close(gradient, torch.tensor([[3.0, 4.0]]))  # d/dw |w|^2 / 2
+
+
+# ---------------------------------------------------------------------------------------------------- bounds on the weights
+
+
+def test_weights_are_clipped_where_they_are_too_large() -> None:
+    layer = nn.Linear(2, 1)
+    layer.weight.data, layer.bias.data = torch.tensor([[0.3, -0.3]]), torch.tensor([0.05])
+    clip_weights(layer.parameters(), 0.1)
+    assert layer.weight.tolist() == [[pytest.approx(0.1), pytest.approx(-0.1)]]
+    assert layer.bias.item() == pytest.approx(0.05)
+
+
+def test_layers_have_the_slope_one_once_the_estimate_has_settled() -> None:
+    torch.manual_seed(0)
+    network = spectral_norm(nn.Sequential(nn.Linear(6, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1))).train()
+    for _ in range(60):
+        network(torch.randn(4, 6))
+    assert torch.linalg.matrix_norm(network[0].weight, 2).item() == pytest.approx(1, abs=1e-3)
+    assert torch.linalg.matrix_norm(network[2].weight, 2).item() == pytest.approx(1, abs=1e-3)
+    a, b = torch.randn(2, 200, 6)
+    slopes = (network(a) - network(b)).abs()[:, 0] / (a - b).norm(dim=1)
+    assert slopes.max() <= 1.001
+    image = spectral_norm(nn.Conv2d(1, 2, 3)).train()
+    for _ in range(60):
+        image(torch.randn(1, 1, 5, 5))
+    assert torch.linalg.matrix_norm(image.weight.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
+
+
+def test_a_settled_estimate_is_left_alone_outside_training() -> None:
+    torch.manual_seed(0)
+    network = spectral_norm(nn.Linear(4, 3)).eval()
+    x = torch.randn(2, 4)
+    assert torch.equal(network(x), network(x))
