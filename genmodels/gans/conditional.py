@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -70,23 +70,26 @@ class ConditionalGAN(GAN):
             spectral_norm(self.critic)
 
     def decode(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
-        """The image of a class, in [0, 1], that each latent stands for: (B, latent) and labels (B,) to (B, *shape)."""
+        """The image of a class, in [0, 1], that each latent stands for: (B, latent) and labels (B,) to (B, *shape).
+
+        Without labels the classes take turns.
+        """
         return self.generator(torch.cat([z, F.one_hot(self._labels(cond, len(z)), self.classes).to(z.dtype)], 1))
 
-    def critic_loss(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def critic_loss(self, real: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """The critic's loss on real images (B, *shape) with their labels, and as many fakes of the same classes."""
-        real, labels = batch
+        images, labels = checked(real[0], self.shape, "GAN"), real[1]
         with torch.no_grad():
-            fake = self.decode(self._noise(len(real)), labels)
+            fake = self.decode(self._noise(len(labels)), labels)
 
         def critic(x: Tensor) -> Tensor:
             return self.critic(x, labels.repeat(len(x) // len(labels)))
 
-        return self._critic_loss(critic, checked(real, self.shape, "GAN"), fake)
+        return self._critic_loss(critic, images, fake)
 
-    def generator_loss(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def generator_loss(self, real: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """The generator's loss on as many fakes of the same classes."""
-        labels = batch[1]
+        labels = real[1]
         fake = self.decode(self._noise(len(labels)), labels)
         return self.adversarial.generator(self.critic(fake, labels).float()), {}
 
@@ -94,16 +97,14 @@ class ConditionalGAN(GAN):
     def sample(
         self, n: int, *, cond: Tensor | None = None, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> Tensor:
-        """n images, (n, *shape), of the classes `cond` (n,), or of classes drawn at random."""
-        if cond is None:
-            cond = torch.randint(self.classes, (n,), generator=generator).to(self.device)
+        """n images, (n, *shape), of the classes `cond` (n,), or of all classes in turn."""
         labels = self._labels(cond, n)
         z = math.sqrt(temperature) * normal((n, self.latent_size), self.device, generator)
         return torch.cat([self.decode(*part) for part in zip(z.split(4096), labels.split(4096), strict=True)])
 
     def _labels(self, cond: Tensor | None, n: int) -> Tensor:
         if cond is None:
-            raise ValueError(f"cond: this GAN has {self.classes} classes; say which one each image is to be of")
+            return torch.arange(n, device=self.device) % self.classes
         if cond.shape != (n,) or cond.is_floating_point() or (n and not 0 <= cond.min() <= cond.max() < self.classes):
             raise ValueError(f"cond: ({n},) whole numbers from 0 to {self.classes - 1} are needed, not {tuple(cond.shape)}")
         return cond.to(self.device)

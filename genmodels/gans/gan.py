@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -106,13 +106,14 @@ class GAN(Model):
         """The example that each latent stands for, images in [0, 1]: (B, latent) -> (B, *shape)."""
         return self.generator(z)
 
-    def critic_loss(self, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def critic_loss(self, real: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """The critic's loss on real examples (B, *shape) and as many fakes."""
+        checked(real, self.shape, "GAN")
         with torch.no_grad():
             fake = self.decode(self._noise(len(real)))
-        return self._critic_loss(self.critic, checked(real, self.shape, "GAN"), fake)
+        return self._critic_loss(self.critic, real, fake)
 
-    def generator_loss(self, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def generator_loss(self, real: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """The generator's loss on as many fakes as there are real examples."""
         return self.adversarial.generator(self.critic(self.decode(self._noise(len(real)))).float()), {}
 
@@ -182,9 +183,10 @@ class Unfolding(nn.Module):
 def _generator(shape: Sequence[int], latent: int, width: int, norm: Norm) -> nn.Module:
     if len(shape) == 1:
         return Unfolding(latent, shape[0], width)
+    if norm == "batch":
+        return nn.Sequential(ConvDecoder(latent, shape, width, blocks=0, activation=Kinked, norm=nn.BatchNorm2d), nn.Sigmoid())
     act = partial(nn.Sequential, PixelNorm(), Kinked()) if norm == "pixel" else Kinked
-    each = nn.BatchNorm2d if norm == "batch" else None
-    return nn.Sequential(ConvDecoder(latent, shape, width, activation=act, norm=each), nn.Sigmoid())
+    return nn.Sequential(ConvDecoder(latent, shape, width, activation=act), nn.Sigmoid())
 
 
 def _critic(shape: Sequence[int], width: int, norm: Norm) -> nn.Module:

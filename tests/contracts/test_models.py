@@ -23,10 +23,11 @@ from torch.utils.data import TensorDataset
 import genmodels
 from genmodels import storage
 from genmodels.autoencoders import VAE, PaperVAE, PlainAutoencoder
+from genmodels.autoregressive import RNN, BidirectionalRNN, PixelCNN
 from genmodels.classic import CNN, MLP, Box, ClosedForm, NaiveBayes, NoDataSeen
 from genmodels.distributions import Distribution
 from genmodels.dynamics import MDNRNN, Window, Windows
-from genmodels.gans import WGANGP
+from genmodels.gans import DCGAN, GAN, WGAN, WGANGP, ConditionalGAN
 from genmodels.model import Autoencodes, Density, Interpolates, LogProb, Model, NotSupported, Samples, load
 from genmodels.training import Hook, fit
 
@@ -47,7 +48,7 @@ class Example:
         enlarged: arguments that make each example of the data four times as large.
         idle: parameters on which no loss depends.
         noisy: whether its losses draw noise.
-        tempered: whether a temperature changes its samples.
+        tempered: whether its samples are the more alike the colder they are drawn; those of several classes are not.
     """
 
     name: str
@@ -130,6 +131,10 @@ def conv(inputs: int, outputs: int) -> int:
 
 def lstm(inputs: int, units: int) -> int:
     return 4 * units * (inputs + units + 2)
+
+
+def gru(inputs: int, units: int) -> int:
+    return 3 * units * (inputs + units + 2)
 
 
 AUTOENCODER = {Samples, Density, Autoencodes, Interpolates}
@@ -220,6 +225,50 @@ EXAMPLES = [
         {Samples},
         idle=frozenset({"critic.1.6.bias"}),
     ),
+    Example(
+        "gan of vectors",
+        GAN,
+        {"shape": (2,), "latent": 3, "width": 8, "loss": "hinge", "constraint": "r1"},
+        (3 * 2 + linear(3, 8) + 2 * linear(8, 8) + linear(8, 2)) + (linear(130, 8) + 2 * linear(8, 8) + linear(8, 1)),
+        uniform(2),
+        {Samples},
+        idle=frozenset({"critic.1.6.bias"}),  # within the hinge's margins scores may shift freely
+    ),
+    Example(
+        "gan of images",
+        GAN,
+        {"shape": (1, 8, 8), "latent": 3, "width": 4, "loss": "least_squares", "constraint": "spectral"},
+        (linear(3, 64) + 2 * conv(4, 4) + conv(4, 4)) + (conv(4, 4) + linear(64, 1)),
+        uniform(1, 8, 8),
+        {Samples},
+    ),
+    Example(
+        "dcgan",
+        DCGAN,
+        {"shape": (1, 16, 16), "latent": 3, "width": 4},
+        (linear(3, 128) + 2 * 8 + conv(8, 16) + 2 * 4 + conv(4, 4)) + (conv(4, 4) + conv(16, 8) + 2 * 8 + linear(128, 1)),
+        uniform(1, 16, 16),
+        {Samples},
+    ),
+    Example(
+        "wgan",
+        WGAN,
+        {"shape": (1, 8, 8), "latent": 3, "width": 4, "critic_steps": 2},
+        (linear(3, 64) + 2 * conv(4, 4) + conv(4, 4)) + (conv(4, 4) + linear(64, 1)),
+        uniform(1, 8, 8),
+        {Samples},
+        idle=frozenset({"critic.head.bias"}),
+    ),
+    Example(
+        "conditional gan",
+        ConditionalGAN,
+        {"shape": (1, 8, 8), "classes": 3, "latent": 2, "width": 4},
+        (linear(5, 64) + 2 * conv(4, 4) + conv(4, 4)) + (conv(4, 4) + linear(64, 4)),
+        labelled(uniform(1, 8, 8), 3),
+        {Samples},
+        idle=frozenset({"critic.net.head.bias"}),  # real and fake are of the same classes
+        tempered=False,
+    ),
 ]
 
 EXAMPLES += [
@@ -277,6 +326,67 @@ EXAMPLES += [
         (9 * 2 * 4 + 2 * 4) + (9 * 4 * 5 + 2 * 5) + linear(5 * 4 * 3, 8) + linear(8, 3),
         labelled(uniform(2, 7, 6), 3),
         set(),
+    ),
+]
+
+EXAMPLES += [
+    Example(
+        "lstm of frames",
+        RNN,
+        {"size": 3, "hidden": 6, "embed": 4, "likelihood": "bernoulli", "length": 5},
+        linear(3, 4) + (lstm(4, 6) + 2 * 6) + linear(6, 3),  # each direction learns its first state
+        uniform(5, 3),
+        {Samples, Density},
+        kind="exact",
+        noisy=False,
+    ),
+    Example(
+        "gru of frames from both sides",
+        BidirectionalRNN,
+        {"size": 3, "hidden": 6, "embed": 4, "cell": "gru", "likelihood": "bernoulli", "hide": 0.3},
+        linear(3, 4) + 2 * (gru(4, 6) + 6) + 4 + linear(12, 3),
+        uniform(5, 3),
+        set(),
+    ),
+]
+
+EXAMPLES += [
+    Example(
+        "pixelcnn of bits",
+        PixelCNN,
+        {"shape": (1, 8, 8), "width": 4, "layers": 2, "kernel": 3},
+        # the first layers; in each layer: down, right, link, out; the head
+        (21 * 4 + 4) + (3 * 4 + 4) + 2 * (2 * (6 * 16 + 4) + 2 * (2 * 16 + 4) + 2 * 16 + 20) + linear(4, 4) + linear(4, 2),
+        uniform(1, 8, 8),
+        {Samples, Density},
+        kind="exact",
+        enlarged={"shape": (1, 16, 16)},
+        noisy=False,
+    ),
+    Example(
+        "pixelcnn of colours in classes",
+        PixelCNN,
+        {"shape": (3, 5, 4), "levels": 4, "width": 4, "layers": 1, "kernel": 5, "classes": 2},
+        (63 * 4 + 4 + 9 * 4 + 4)
+        + (2 * (15 * 16 + 4) + 2 * (3 * 16 + 4) + 2 * 16 + 20 + 2 * 4)
+        + (linear(4, 12) + 4 + 2 * 4 + 3 * linear(4, 4)),  # green's hidden units see red, blue's both
+        labelled(uniform(3, 5, 4), 2),
+        {Samples, Density},
+        kind="exact",
+        noisy=False,
+    ),
+    Example(
+        "pixelcnn of logistics",
+        PixelCNN,
+        {"shape": (3, 8, 8), "levels": 256, "width": 4, "layers": 1, "kernel": 3, "head": "logistics", "mixtures": 2},
+        (63 * 4 + 4 + 9 * 4 + 4)
+        + (2 * (6 * 16 + 4) + 2 * (2 * 16 + 4) + 2 * 16 + 20)
+        + (linear(4, 4) + linear(4, 2 * (1 + 3 + 3 + 3))),
+        uniform(3, 8, 8),
+        {Samples, Density},
+        kind="exact",
+        enlarged={"shape": (3, 16, 16)},
+        noisy=False,
     ),
 ]
 
