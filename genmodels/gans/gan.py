@@ -53,8 +53,8 @@ class GAN(Model):
         constraint: on the critic: "none"; "clip", every weight within +- strength; "penalty", on the slope's distance from 1
             between real and fake; "r1", on the slope at real examples; "spectral", layers of slope at most 1.
         strength: of the constraint; None takes its usual one.
-        norm: of images' channels: "pixel" in the generator alone, position by position; "batch" in both, over real and over
-            fake examples apart; "none".
+        norm: of what goes from layer to layer: "pixel", of images' channels in the generator alone, position by position;
+            "batch" in both, over real and over fake examples apart; "none".
         smooth: how often the logistic critic is told that a real example is none.
         critic_steps: steps of the critic for each of the generator.
         lr: of both, falling to nothing.
@@ -170,11 +170,11 @@ class Unfolding(nn.Module):
     between the modes.
     """
 
-    def __init__(self, latent: int, features: int, width: int) -> None:
+    def __init__(self, latent: int, features: int, width: int, act: Callable[[], nn.Module] = Kinked) -> None:
         super().__init__()
         self.plain = nn.Linear(latent, features, bias=False)
         nn.init.eye_(self.plain.weight)
-        self.bend = mlp((latent, width, width, width, features), Kinked)
+        self.bend = mlp((latent, width, width, width, features), act)
 
     def forward(self, z: Tensor) -> Tensor:
         return self.plain(z) + self.bend(z)
@@ -182,7 +182,7 @@ class Unfolding(nn.Module):
 
 def _generator(shape: Sequence[int], latent: int, width: int, norm: Norm) -> nn.Module:
     if len(shape) == 1:
-        return Unfolding(latent, shape[0], width)
+        return Unfolding(latent, shape[0], width, _act(width, norm))
     if norm == "batch":
         return nn.Sequential(ConvDecoder(latent, shape, width, blocks=0, activation=Kinked, norm=nn.BatchNorm2d), nn.Sigmoid())
     act = partial(nn.Sequential, PixelNorm(), Kinked()) if norm == "pixel" else Kinked
@@ -192,9 +192,14 @@ def _generator(shape: Sequence[int], latent: int, width: int, norm: Norm) -> nn.
 def _critic(shape: Sequence[int], width: int, norm: Norm) -> nn.Module:
     if len(shape) == 1:
         seen = FourierFeatures(shape[0], frequency=1.5)
-        return nn.Sequential(seen, mlp((seen.out_features, width, width, width, 1), Kinked))
+        return nn.Sequential(seen, mlp((seen.out_features, width, width, width, 1), _act(width, norm)))
     each = nn.BatchNorm2d if norm == "batch" else None
     return ConvEncoder(shape, 1, width, blocks=0, activation=Kinked, norm=each)
+
+
+def _act(width: int, norm: Norm) -> Callable[[], nn.Module]:
+    """What stands between the layers of vectors."""
+    return (lambda: nn.Sequential(nn.BatchNorm1d(width), Kinked())) if norm == "batch" else Kinked
 
 
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:

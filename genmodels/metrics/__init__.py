@@ -6,6 +6,7 @@
 | `frechet_distance(a, b)`, `kernel_distance(a, b)` | how far apart two sets of features are |
 | `relative_frechet(model, floor, trivial)` | r: 0 is as good as training data, 1 no better than a trivial generator |
 | `precision_recall(real, made, k=3)` | precision, recall, density, coverage |
+| `GanWatch(gan, real, judge)` | what to look at while a GAN trains, and words for collapse, saturation, oscillation |
 | `grid_modes(samples, centres, sd)`, `stacked_modes(samples, judge)` | how many known modes are covered |
 | `c2st(real, made)` | whether a classifier can tell points apart, and with what error: 0.5 is not at all |
 | `memorisation(made, held_out, train)`, `digit_memorisation(samples)` | whether samples are copies: 1 is as new as test data |
@@ -29,6 +30,7 @@ No figure is called FID: that name belongs to another judge.
 from genmodels.metrics.annealed_importance import Normaliser, annealed_importance, geometric, metropolis
 from genmodels.metrics.digits import class_recalls, digit_memorisation, judge_digits, label_accuracy, trivial_digits
 from genmodels.metrics.frechet import frechet_distance, kernel_distance, relative_frechet
+from genmodels.metrics.gan_watch import GanWatch
 from genmodels.metrics.grid_normalisation import GridNormalised, grid_normalised
 from genmodels.metrics.judges import DigitJudge, judge, judge_checksum
 from genmodels.metrics.knn_label_accuracy import neighbour_accuracy
@@ -49,6 +51,7 @@ __all__ = [
     "PCA",
     "PRDC",
     "DigitJudge",
+    "GanWatch",
     "GridModes",
     "GridNormalised",
     "HeldOut",

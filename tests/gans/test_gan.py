@@ -65,6 +65,15 @@ def test_any_loss_goes_with_any_constraint(loss: Any, constraint: Constraint) ->
     assert set(parameters) - set(moved(model, torch.randn(64, 2))) <= {"critic.1.6.bias"}  # scores may shift freely
 
 
+@pytest.mark.parametrize("constraint", get_args(Constraint))
+def test_vectors_with_batch_norm_too(constraint: Constraint) -> None:
+    torch.manual_seed(0)
+    model = GAN(shape=(2,), latent=2, width=8, norm="batch", constraint=constraint).train()
+    assert sum(isinstance(layer, nn.BatchNorm1d) for layer in model.modules()) == 6
+    assert len(moved(model, torch.randn(64, 2))) >= len(list(model.parameters())) - 8  # biases before a norm do nothing
+    assert model.eval().sample(5, generator=seeded()).shape == (5, 2)
+
+
 @pytest.mark.parametrize(("norm", "constraint"), list(itertools.product(("none", "pixel", "batch"), get_args(Constraint))))
 def test_images_too(norm: Any, constraint: Constraint) -> None:
     torch.manual_seed(0)
