@@ -17,6 +17,9 @@
 | `AttributeFolder(folder, table, size)` | your own, with a table of attributes as CelebA's | (N, 3, size, size) uint8 |
 | `idx_folder(folder, split)` | files in MNIST's format | (N, 1, H, W) uint8 |
 | `texts(path, template)` | your own texts: a folder, or rows of CSV or JSON | list of str |
+| `Vocabulary.of(texts, unit)` | characters or words as numbers, and back | (T,) int64 |
+| `Padded(sequences)` | sequences of different lengths, and their lengths | (B, T, ...), (B,) |
+| `Streams(sequence, streams, window)` | a long sequence as windows, step after step | (streams, window, ...), (streams,) |
 
 A data set has `len(data)` and `data[index]`, where `index` is an int64 tensor (B,) and the answer a tensor of B
 examples; a plain tensor is one too. Images stay uint8 until they are on the device, where they become floats in [0, 1].
@@ -36,9 +39,12 @@ from genmodels.data.image_folder import ImageFolder
 from genmodels.data.labelled_images import Labelled
 from genmodels.data.mnist import binarised, mnist, stacked_mnist
 from genmodels.data.moons import Moons
+from genmodels.data.padded import Padded
 from genmodels.data.shakespeare import shakespeare
 from genmodels.data.shapes import Shapes
+from genmodels.data.streams import Streams
 from genmodels.data.text_files import texts
+from genmodels.data.vocabulary import Vocabulary
 
 __all__ = [
     "AttributeFolder",
@@ -47,7 +53,10 @@ __all__ = [
     "ImageFolder",
     "Labelled",
     "Moons",
+    "Padded",
     "Shapes",
+    "Streams",
+    "Vocabulary",
     "binarised",
     "chorales",
     "cifar10",

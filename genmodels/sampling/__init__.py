@@ -3,11 +3,24 @@
 | file | what |
 |---|---|
 | `counter_noise.py` | noise that is a function of seed, row, step and column |
+| `decoding.py` | texts from any model that foretells the next token: greedy, drawn, and by beam search |
 | `paths.py` | straight lines and arcs between latents |
 | `latent_arithmetic.py` | attributes as directions, and morphs, for any model that autoencodes |
 """
 
+from genmodels.sampling.decoding import beam_search, generate
 from genmodels.sampling.latent_arithmetic import attribute_direction, codes, decoded, morph, point, with_attribute
 from genmodels.sampling.paths import lerp, slerp
 
-__all__ = ["attribute_direction", "codes", "decoded", "lerp", "morph", "point", "slerp", "with_attribute"]
+__all__ = [
+    "attribute_direction",
+    "beam_search",
+    "codes",
+    "decoded",
+    "generate",
+    "lerp",
+    "morph",
+    "point",
+    "slerp",
+    "with_attribute",
+]

@@ -9,6 +9,7 @@
 | `latent_histograms(z)` | each dimension of a latent space beside the standard normal |
 | `inverse_cdf_grid(decode)` | what is decoded from a plane of latents, each cell equally probable |
 | `scatter(samples, centres, real)` | samples in the plane above the real points |
+| `piano_rolls(rolls)` | pieces of music, keys against time |
 | `curves(metrics)` | every figure of a run's `metrics.jsonl` against the step |
 | `pit_histogram(values)` | where what came lay in what was predicted: flat if the predictions know what they do not know |
 | `spread(groups)` | groups of numbers: each of them, their mean and its uncertainty |
@@ -21,6 +22,7 @@ from genmodels.viz.figure import Picture
 from genmodels.viz.grids import grid, reconstructions, strips
 from genmodels.viz.intervals import intervals
 from genmodels.viz.latents import inverse_cdf_grid, latent_histograms, latent_scatter
+from genmodels.viz.piano_rolls import piano_rolls
 from genmodels.viz.png import png, save_png
 from genmodels.viz.points import scatter
 from genmodels.viz.spread import spread
@@ -33,6 +35,7 @@ __all__ = [
     "inverse_cdf_grid",
     "latent_histograms",
     "latent_scatter",
+    "piano_rolls",
     "pit_histogram",
     "png",
     "reconstructions",
