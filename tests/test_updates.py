@@ -157,6 +157,23 @@ def test_the_average_follows_as_by_hand(every: int) -> None:
     assert not torch.allclose(average, model.weight, atol=1e-3)
 
 
+def test_what_comes_after_a_step_comes_before_the_average() -> None:
+    """A bound on the weights is kept after each step, and the average is of weights within it."""
+    model = layer()
+
+    def within() -> None:
+        assert not torch.is_grad_enabled()
+        for parameter in model.parameters():
+            parameter.clamp_(-0.5, 0.5)
+
+    update = active(model, optimizer=Optimizer(lr=0.01), ema=0.0, after=within)
+    take(update, [0])
+    assert model.weight.tolist() == [[0.5, -0.5]]
+    assert model.bias.tolist() == [0.5]
+    update.swap()
+    assert model.weight.tolist() == [[0.5, -0.5]]
+
+
 def test_swapping_twice_changes_nothing() -> None:
     model = layer()
     update = active(model, ema=0.9, optimizer=Optimizer(lr=0.1))

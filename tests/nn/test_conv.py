@@ -122,3 +122,18 @@ def test_scores_do_not_depend_on_the_rest_of_the_batch_or_on_chance() -> None:
     assert torch.equal(first(x), first(x))
     torch.testing.assert_close(first(x), first(others))
     torch.testing.assert_close(first(x), encoder.eval()(x)[0])
+
+
+def test_a_norm_stands_before_every_activation_but_never_at_an_image() -> None:
+    encoder = ConvEncoder((1, 28, 28), 3, width=2, blocks=0, norm=nn.BatchNorm2d)
+    decoder = ConvDecoder(3, (1, 28, 28), width=2, blocks=0, norm=nn.BatchNorm2d)
+    kinds = [[type(layer).__name__ for layer in module.layers] for module in (encoder, decoder)]
+    down, up = ["PixelUnshuffle", "Conv2d"], ["BatchNorm2d", "SiLU", "Conv2d", "PixelShuffle"]
+    assert kinds[0] == [*down, "SiLU", *down, "BatchNorm2d", "SiLU", "Flatten"]
+    assert kinds[1] == ["Linear", "Unflatten", *up, *up]
+    assert [layer.num_features for layer in (*encoder.modules(), *decoder.modules()) if isinstance(layer, nn.BatchNorm2d)] == [
+        4,
+        4,
+        2,
+    ]
+    assert decoder(encoder(torch.rand(2, 1, 28, 28))).shape == (2, 1, 28, 28)
