@@ -1,9 +1,22 @@
-"""What several folders of tests share."""
+"""What several folders of tests share, and how they share the cores.
 
+The whole suite is dealt out to as many processes as there are cores, of one thread each; a part of it that is named runs in one.
+"""
+
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before anything imports torch; what tests start inherits it
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What `-n auto` means."""
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    return 0 if named else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @pytest.fixture(scope="session")
