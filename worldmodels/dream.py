@@ -89,7 +89,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
             self._seed, self._episode = seed, torch.zeros_like(self._episode)
         else:
             self._episode = self._episode + 1
-        self._begin(torch.ones(self.num_envs, dtype=torch.bool))
+        self._begin(torch.arange(self.num_envs))
         return self._look(), {}
 
     @torch.no_grad()
@@ -107,7 +107,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         if (over := end | trunc).any():
             info |= {"final_obs": obs, "_final_obs": over.numpy()}
             self._episode = self._episode + over
-            self._begin(over)
+            self._begin(over.nonzero()[:, 0])
             obs = self._look()
         return obs, rew.numpy(), end.numpy(), trunc.numpy(), info
 
@@ -122,20 +122,18 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
     def _rows(self) -> Tensor:
         return self._own + EPISODE_STRIDE * self._episode
 
-    def _begin(self, where: Tensor) -> None:
-        """New dreams in the slots of `where`, each at a moment of its own choosing."""
-        rows, latent = self._rows()[where], self.memory.latent_size
+    def _begin(self, slots: Tensor) -> None:
+        """New dreams in these slots, each at a moment of its own choosing."""
+        rows, latent = self._rows()[slots], self.memory.latent_size
         chosen = counter_noise.uniform(self._seed, rows, -1, 1)[:, 0].double()
         moment = (chosen * len(self.starts)).long().clamp_max(len(self.starts) - 1)
         spread = self.starts.log_sd[moment].float().exp()
-        self._z = self._z.clone()
-        self._z[where] = self.starts.mean[moment].float() + spread * counter_noise.normal(self._seed, rows, -2, latent)
-        self._state = self.memory.reset(self._state, where)
-        if self.starts.state is not None:
-            self._state = type(self._state)(
-                *(_put(part, where, stored[moment]) for part, stored in zip(self._state, self.starts.state, strict=True))
-            )
-        self._step = torch.where(where, 0, self._step)
+        z = self.starts.mean[moment].float() + spread * counter_noise.normal(self._seed, rows, -2, latent)
+        stored = self.starts.state
+        states = self.memory.initial(len(slots)) if stored is None else type(stored)(*(part[moment] for part in stored))
+        self._z = _put(self._z, slots, z)
+        self._state = type(states)(*(_put(part, slots, new) for part, new in zip(self._state, states, strict=True)))
+        self._step = _put(self._step, slots, torch.zeros_like(slots))
 
     def _look(self) -> Array:
         return sight(self.memory, self._z, self._state, self.sees).numpy()
@@ -149,11 +147,9 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         return torch.as_tensor(actions, dtype=torch.float32)
 
 
-def _put(part: Tensor, where: Tensor, rows: Tensor) -> Tensor:
-    """A copy of `part` in which the rows of `where` are replaced."""
-    part = part.clone()
-    part[where] = rows.to(part.dtype)
-    return part
+def _put(part: Tensor, slots: Tensor, rows: Tensor) -> Tensor:
+    """A copy of `part` with other rows in these slots."""
+    return part.index_copy(0, slots, rows.to(part.dtype))
 
 
 class DreamEnv(gymnasium.Env[Array, Any]):

@@ -106,9 +106,8 @@ def _last_seen(after: Array, over: NDArray[np.bool_], info: dict[str, Any]) -> A
     """What the actions led to, with each finished episode's last observation in its place."""
     if not over.any():
         return after
-    seen = after.copy()
-    for slot in np.flatnonzero(over):
-        seen[slot] = info["final_obs"][slot]
+    seen, slots = after.copy(), np.flatnonzero(over)
+    seen[slots] = np.stack([info["final_obs"][slot] for slot in slots])
     return seen
 
 
