@@ -19,6 +19,7 @@
 | `texts(path, template)` | your own texts: a folder, or rows of CSV or JSON | list of str |
 | `Vocabulary.of(texts, unit)` | characters or words as numbers, and back | (T,) int64 |
 | `Padded(sequences)` | sequences of different lengths, and their lengths | (B, T, ...), (B,) |
+| `TextWindows(sequence, length, stride)` | a long sequence as windows, side by side or at every place | (length,) |
 | `Streams(sequence, streams, window)` | a long sequence as windows, step after step | (streams, window, ...), (streams,) |
 
 A data set has `len(data)` and `data[index]`, where `index` is an int64 tensor (B,) and the answer a tensor of B
@@ -44,6 +45,7 @@ from genmodels.data.shakespeare import shakespeare
 from genmodels.data.shapes import Shapes
 from genmodels.data.streams import Streams
 from genmodels.data.text_files import texts
+from genmodels.data.text_windows import TextWindows
 from genmodels.data.vocabulary import Vocabulary
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "Padded",
     "Shapes",
     "Streams",
+    "TextWindows",
     "Vocabulary",
     "binarised",
     "chorales",

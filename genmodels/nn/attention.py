@@ -1,0 +1,155 @@
+"""Attention: each place gathers what it asks for from the others (Vaswani et al. 2017, arXiv 1706.03762).
+
+    q, k, v = W_q x, W_k s, W_v s                        s = x, or another sequence: cross-attention
+    out = W_o softmax(q k' / sqrt(d)) v                  in several heads of d numbers each, side by side
+
+With fewer heads for keys and values than for queries, groups of queries share them (Ainslie et al. 2023, arXiv 2305.13245),
+and what is kept of the past is that much smaller. Rotary positions (Su et al. 2021, arXiv 2104.09864) turn pairs of numbers of
+q and k by angles that grow with the place, so that a score depends on how far apart two places are, and on nothing else of
+where they stand.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SLOWEST = 10_000.0  # the slowest pair turns by one radian in so many places
+
+
+class Past(NamedTuple):
+    """Keys and values of the places before, each (B, heads, T, d)."""
+
+    keys: Tensor
+    values: Tensor
+
+    @property
+    def length(self) -> int:
+        """How many places there are."""
+        return self.keys.shape[2]
+
+    def pick(self, rows: Tensor) -> Past:
+        """That of some sequences of the batch, any of them left out or repeated."""
+        return Past(self.keys[rows], self.values[rows])
+
+
+class Attention(nn.Module):
+    """Multi-head attention.
+
+    Arguments:
+        width: the numbers of a place, W.
+        heads: of queries; they divide the width.
+        groups: heads of keys and values, which divide those of queries; None is as many.
+        causal: whether a place sees those before it and itself only.
+        rotary: whether queries and keys are turned by their places.
+        context: the width of the other sequence, where there is one.
+        dropout: of attention's weights.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        groups: int | None = None,
+        causal: bool = False,
+        rotary: bool = False,
+        context: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        groups = heads if groups is None else groups
+        if width % heads or heads % groups:
+            raise ValueError(f"heads: {heads} have to divide the width {width}, and groups, {groups}, have to divide the heads")
+        if rotary and width // heads % 2:
+            raise ValueError(f"rotary: positions turn pairs of numbers, and a head has {width // heads}")
+        if context is not None and (causal or rotary):
+            raise ValueError(
+                "context: what stands in another sequence is neither before nor after; leave causal and rotary out"
+            )
+        self.heads, self.groups, self.causal, self.rotary, self.dropout = heads, groups, causal, rotary, dropout
+        size = width // heads
+        self.query = nn.Linear(width, heads * size)
+        self.key_value = nn.Linear(width if context is None else context, 2 * groups * size)
+        self.out = nn.Linear(heads * size, width)
+
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, *, seen: Tensor | None = None, past: Past | None = None
+    ) -> tuple[Tensor, Past]:
+        """What each place of x (B, T, W) gathers, and the keys and values so far, for places to come.
+
+        Arguments:
+            x: the sequence.
+            context: the other one, (B, S, C), where there is one.
+            seen: whether each place that is gathered from is really there, (B, S) of bool; padding is not.
+            past: keys and values of the places before x. Of a context, those of all of it: it is not looked at again.
+        """
+        q = _heads(self.query(x), self.heads)
+        if context is not None and past is not None:
+            past_and_new = past
+        else:
+            k, v = (_heads(part, self.groups) for part in self.key_value(x if context is None else context).chunk(2, -1))
+            before = 0 if past is None else past.length
+            if self.rotary:
+                q, k = rotated(q, before), rotated(k, before)
+            past_and_new = Past(k, v) if past is None else Past(torch.cat([past.keys, k], 2), torch.cat([past.values, v], 2))
+        plain = self.causal and seen is None and past is None  # what kernels know by themselves
+        gathered = F.scaled_dot_product_attention(
+            q,
+            *past_and_new,
+            attn_mask=None if plain else self._mask(q.shape[2], past_and_new.length, seen, q.device),
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=plain,
+            enable_gqa=self.groups < self.heads,
+        )
+        return self.out(gathered.transpose(1, 2).flatten(2)), past_and_new
+
+    def _mask(self, asking: int, given: int, seen: Tensor | None, device: torch.device) -> Tensor | None:
+        """Which places may gather from which, broadcast to (B, heads, T, S); None where all may."""
+        mask = None if seen is None else seen[:, None, None, :]
+        if self.causal and asking > 1:
+            before = torch.ones(asking, given, dtype=torch.bool, device=device).tril(given - asking)
+            mask = before if mask is None else mask & before
+        return mask
+
+
+def _heads(x: Tensor, heads: int) -> Tensor:
+    """(B, T, heads * d) -> (B, heads, T, d)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def rotated(x: Tensor, first: int = 0) -> Tensor:
+    """The numbers of x (..., T, d), pairs of which (the i-th and the d/2 + i-th) are turned by the place's angle.
+
+    angle(t, i) = (first + t) / 10000^(2 i / d)
+    """
+    half = x.shape[-1] // 2
+    rates = torch.exp(torch.arange(half, device=x.device) * (-math.log(SLOWEST) / half))
+    angles = torch.arange(first, first + x.shape[-2], device=x.device)[:, None] * rates
+    cos, sin = angles.cos(), angles.sin()
+    a, b = x.float().chunk(2, -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
+
+
+def sinusoidal(length: int, width: int) -> Tensor:
+    """A vector for each place, (length, width): sines and cosines of it, from fast to slow.
+
+    >>> sinusoidal(2, 4)
+    tensor([[0.0000, 0.0000, 1.0000, 1.0000],
+            [0.8415, 0.0100, 0.5403, 0.9999]])
+    """
+    half = width // 2
+    rates = torch.exp(torch.arange(half) * (-math.log(SLOWEST) / half))
+    angles = torch.arange(length)[:, None] * rates
+    return F.pad(torch.cat([angles.sin(), angles.cos()], -1), (0, width - 2 * half))
+
+
+def sinusoidal_2d(height: int, breadth: int, width: int) -> Tensor:
+    """A vector for each place of an image, (height, breadth, width): one half tells the row, the other the column."""
+    half = width // 2
+    rows = sinusoidal(height, half)[:, None].expand(-1, breadth, -1)
+    columns = sinusoidal(breadth, width - half)[None].expand(height, -1, -1)
+    return torch.cat([rows, columns], -1)

@@ -1,0 +1,122 @@
+"""Attention against the formula written out, and what a place may see."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genmodels.nn import Attention, Past, rotated, sinusoidal, sinusoidal_2d
+
+
+def written_out(attention: Attention, x: Tensor, s: Tensor) -> Tensor:
+    """softmax(q k' / sqrt(d)) v, head by head and place by place."""
+    size = attention.query.out_features // attention.heads
+    q, kv = attention.query(x), attention.key_value(s)
+    gathered = []
+    for head in range(attention.heads):
+        group = head // (attention.heads // attention.groups)
+        queries = q[..., head * size : (head + 1) * size]
+        keys = kv[..., group * size : (group + 1) * size]
+        values = kv[..., (attention.groups + group) * size : (attention.groups + group + 1) * size]
+        if attention.rotary:
+            queries, keys = rotated(queries), rotated(keys)
+        scores = queries @ keys.mT / math.sqrt(size)
+        if attention.causal:
+            scores = scores.masked_fill(torch.ones_like(scores).triu(1).bool(), -torch.inf)
+        gathered.append(scores.softmax(-1) @ values)
+    return attention.out(torch.cat(gathered, -1))
+
+
+@pytest.mark.parametrize("how", [{}, {"causal": True}, {"rotary": True}, {"groups": 2, "causal": True, "rotary": True}])
+def test_it_is_the_formula(how: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    attention, x = Attention(16, 4, **how), torch.randn(2, 5, 16)
+    torch.testing.assert_close(attention(x)[0], written_out(attention, x, x))
+
+
+def test_across_two_sequences_it_is_the_formula_too() -> None:
+    torch.manual_seed(0)
+    attention, x, s = Attention(16, 4, context=6), torch.randn(2, 5, 16), torch.randn(2, 3, 6)
+    out, past = attention(x, s)
+    torch.testing.assert_close(out, written_out(attention, x, s))
+    assert past.length == 3
+    torch.testing.assert_close(attention(x[:, 4:], s, past=past)[0], out[:, 4:])  # the context is not looked at again
+
+
+@pytest.mark.parametrize("rotary", [False, True])
+def test_what_comes_later_changes_no_bit_before(rotary: bool) -> None:
+    torch.manual_seed(0)
+    attention, x = Attention(16, 4, causal=True, rotary=rotary), torch.randn(2, 9, 16)
+    y = x.clone()
+    y[:, 6:] += 1
+    assert torch.equal(attention(x)[0][:, :6], attention(y)[0][:, :6])
+    assert not torch.allclose(attention(x)[0][:, 6], attention(y)[0][:, 6])
+
+
+@pytest.mark.parametrize("how", [{}, {"rotary": True}, {"groups": 1}])
+def test_step_by_step_is_the_same_as_at_once(how: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    attention, x = Attention(16, 4, causal=True, **how), torch.randn(2, 7, 16)
+    whole, past, told = attention(x)[0], None, []
+    for part in x.split([3, 1, 1, 2], 1):
+        out, past = attention(part, past=past)
+        told.append(out)
+    torch.testing.assert_close(torch.cat(told, 1), whole)
+    assert past is not None
+    assert past.keys.shape == (2, attention.groups, 7, 4)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_padding_is_not_gathered_from(causal: bool) -> None:
+    torch.manual_seed(0)
+    attention, x = Attention(16, 4, causal=causal), torch.randn(2, 4, 16)
+    padded = torch.cat([x, 9 * torch.randn(2, 3, 16)], 1)
+    seen = torch.arange(7).expand(2, 7) < 4
+    torch.testing.assert_close(attention(padded, seen=seen)[0][:, :4], attention(x)[0])
+
+
+def test_rows_of_a_past_are_picked() -> None:
+    past = Past(torch.arange(6.0).view(3, 1, 2, 1), -torch.arange(6.0).view(3, 1, 2, 1))
+    picked = past.pick(torch.tensor([2, 0, 2]))
+    assert picked.keys.flatten().tolist() == [4, 5, 0, 1, 4, 5]
+    assert picked.length == 2
+
+
+def test_a_rotary_score_depends_on_the_distance_alone() -> None:
+    torch.manual_seed(0)
+    q, k = torch.randn(2, 8, dtype=torch.float64)
+    queries, keys = (rotated(x.expand(12, 8).float()).double() for x in (q, k))
+    scores = queries @ keys.T
+    for apart in range(-5, 6):
+        diagonal = scores.diagonal(apart)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(queries.norm(dim=1), q.norm().expand(12), atol=1e-5, rtol=1e-5)  # turned, not stretched
+    torch.testing.assert_close(rotated(q.expand(3, 8), first=4), rotated(q.expand(7, 8))[4:])
+
+
+def test_sines_of_places() -> None:
+    told = sinusoidal(50, 8)
+    assert told.shape == (50, 8)
+    assert torch.pdist(told).min() > 0.5  # no two places are alike
+    torch.testing.assert_close(told.square().sum(1), torch.full((50,), 4.0))
+    plane = sinusoidal_2d(4, 6, 8)
+    assert plane.shape == (4, 6, 8)
+    assert torch.pdist(plane.flatten(0, 1)).min() > 0.5
+    torch.testing.assert_close(plane[:, 2, :4], sinusoidal(4, 4))
+    torch.testing.assert_close(plane[3, :, 4:], sinusoidal(6, 4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"width": 10, "heads": 4}, "heads: 4 have to divide the width 10"),
+        ({"width": 16, "heads": 4, "groups": 3}, "groups, 3, have to divide"),
+        ({"width": 12, "heads": 4, "rotary": True}, "rotary: positions turn pairs of numbers, and a head has 3"),
+        ({"width": 16, "heads": 4, "context": 3, "causal": True}, "context: what stands in another sequence"),
+    ],
+)
+def test_what_cannot_be_built_says_why(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Attention(**arguments)
