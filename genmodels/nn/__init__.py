@@ -8,6 +8,7 @@
 | `fourier_features.py` | numbers made easy to tell apart |
 | `attention.py` | each place gathers what it asks for from the others |
 | `transformer.py` | blocks of attention, one above the other |
+| `unet.py` | images to images, given what else is told |
 | `mixture.py` | the layer that ends in mixtures of Gaussians |
 """
 
@@ -18,6 +19,7 @@ from genmodels.nn.mixture import MixtureHead
 from genmodels.nn.mlp import mlp
 from genmodels.nn.norm import PixelNorm
 from genmodels.nn.transformer import Memory, Positions, Transformer
+from genmodels.nn.unet import UNet
 
 __all__ = [
     "Attention",
@@ -30,6 +32,7 @@ __all__ = [
     "PixelNorm",
     "Positions",
     "Transformer",
+    "UNet",
     "mlp",
     "rotated",
     "sinusoidal",

@@ -25,6 +25,7 @@ from genmodels import storage
 from genmodels.autoencoders import VAE, PaperVAE, PlainAutoencoder
 from genmodels.autoregressive import RNN, BidirectionalRNN, PixelCNN
 from genmodels.classic import CNN, MLP, Box, ClosedForm, NaiveBayes, NoDataSeen
+from genmodels.diffusion import Diffusion
 from genmodels.distributions import Distribution
 from genmodels.dynamics import MDNRNN, Window, Windows
 from genmodels.gans import DCGAN, GAN, WGAN, WGANGP, ConditionalGAN
@@ -49,7 +50,8 @@ class Example:
         enlarged: arguments that make each example of the data four times as large.
         idle: parameters on which no loss depends.
         noisy: whether its losses draw noise.
-        tempered: whether its samples are the more alike the colder they are drawn; those of several classes are not.
+        tempered: whether its samples are the more alike the colder they are drawn; those of several classes are not,
+            nor what an untrained network makes of noise in many steps.
         sized: whether its examples are of one shape; texts are of any length.
     """
 
@@ -130,6 +132,11 @@ def linear(inputs: int, outputs: int) -> int:
 
 def conv(inputs: int, outputs: int) -> int:
     return 9 * inputs * outputs + outputs
+
+
+def told(before: int, after: int, numbers: int) -> int:
+    """A block with two norms and two convolutions that is told so many numbers."""
+    return 2 * before + conv(before, after) + 2 * after + conv(after, after) + linear(numbers, 2 * after)
 
 
 def lstm(inputs: int, units: int) -> int:
@@ -333,6 +340,19 @@ EXAMPLES += [
 ]
 
 EXAMPLES += [
+    Example(
+        "diffusion",
+        Diffusion,
+        {"shape": (1, 8, 8), "width": 8, "levels": 1},
+        # the time; into the network, down, the bottom with attention, up, out of it
+        (linear(128, 32) + linear(32, 32))
+        + (conv(1, 8) + told(8, 8, 32) + linear(32, 16))
+        + (2 * told(16, 16, 32) + 2 * 16 + linear(16, 16) + linear(16, 32) + linear(16, 16))
+        + (linear(16, 32) + told(16, 8, 32) + linear(16, 8) + 2 * 8 + conv(8, 1)),
+        uniform(1, 8, 8),
+        {Samples, Autoencodes, Interpolates},
+        tempered=False,
+    ),
     Example(
         "gpt",
         GPT,
