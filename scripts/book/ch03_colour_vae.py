@@ -22,7 +22,7 @@ from worldmodels.blind_policies import Wanderer
 from worldmodels.rollout import steps
 
 LATENTS = {"shapes": 64, "carracing": 64, "cifar10": 256}
-SHARES = {"shapes": 0.3, "carracing": 0.3, "cifar10": 0.4}  # of the minutes
+SHARES = {"shapes": 0.2, "carracing": 0.4, "cifar10": 0.4}  # of the minutes
 
 
 def frames(seed: int, decisions: int, slots: int) -> Tensor:
