@@ -25,6 +25,20 @@ def checked(x: Tensor, shape: Sequence[int], owner: str) -> Tensor:
     return x
 
 
+def checked_tokens(x: Tensor, tokens: int) -> Tensor:
+    """The texts x (B, T), if they are of so many different tokens.
+
+    >>> checked_tokens(torch.tensor([[0, 5]]), tokens=5)
+    Traceback (most recent call last):
+    ValueError: texts are (B, T) of whole numbers from 0 to 4, these are of shape (1, 2) and torch.int64, from 0 to 5
+    """
+    if x.ndim == 2 and not x.is_floating_point() and (not x.numel() or 0 <= x.min() <= x.max() < tokens):
+        return x.long()
+    found = f", from {x.min().item():g} to {x.max().item():g}" if x.numel() else ""
+    these = f"these are of shape {tuple(x.shape)} and {x.dtype}{found}"
+    raise ValueError(f"texts are (B, T) of whole numbers from 0 to {tokens - 1}, {these}")
+
+
 class Indexed(Protocol):
     """A data set: a length, and examples (a tensor, or a tuple of them) at a tensor of indices."""
 

@@ -11,6 +11,7 @@ summed over all dimensions but the first, in nats.
 | `bernoulli.py` | independent bits |
 | `categorical.py` | independent numbers with a few values each |
 | `logistic_mixture.py` | mixtures of logistics, rounded to the levels of a pixel |
+| `bijectors/` | invertible maps that know how they stretch volume |
 """
 
 from genmodels.distributions.bernoulli import Bernoulli

@@ -10,16 +10,16 @@ full, the later half of them is read anew as if the text began there.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genmodels.distributions import Categorical
+from genmodels.batches import checked_tokens
 from genmodels.model import LogProb, Model
 from genmodels.nn import Memory, Positions, Transformer
-from genmodels.sampling import counter_noise
+from genmodels.sampling import generate
 from genmodels.training import Optimizer, Update
 
 
@@ -79,7 +79,7 @@ class GPT(Model):
 
     def begin(self, prompt: Tensor) -> tuple[Tensor, Written]:
         """The logits (B, tokens) of what follows upon prompts (B, T), and the state after them; T may be 0."""
-        prompt = self._checked(prompt)[:, -self.length :]
+        prompt = checked_tokens(prompt, self.tokens)[:, -self.length :]
         h, memory = self.stack(self._embed(prompt))
         return self._logits(h[:, -1]), Written(prompt, memory)
 
@@ -115,20 +115,14 @@ class GPT(Model):
         if len(prompt) not in (1, n):
             raise ValueError(f"prompt is one for all or {n}, not {len(prompt)}")
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device if generator else "cpu").item())
-        rows = torch.arange(n, device=self.device)
-        logits, state = self.begin(prompt.to(self.device).expand(n, -1))
-        drawn: list[Tensor] = []
-        for step in range(self.length if length is None else length):
-            noise = counter_noise.uniform(seed, rows, step, 1)[:, 0]
-            drawn.append(Categorical(logits).tempered(temperature).draw(noise))
-            logits, state = self.advance(drawn[-1], state)
-        return torch.stack(drawn, 1)
+        prompt = prompt.to(self.device).expand(n, -1)
+        return generate(self, prompt, self.length if length is None else length, temperature=temperature, seed=seed)
 
     # ---- whole texts
 
     def scan(self, x: Tensor) -> Tensor:
         """The logits of each token of x (B, T), given those before it: (B, T, tokens); T is at most `length`."""
-        h, _ = self.stack(self._embed(self._checked(x)[:, :-1]))
+        h, _ = self.stack(self._embed(checked_tokens(x, self.tokens)[:, :-1]))
         return self._logits(h)
 
     @torch.no_grad()
@@ -137,7 +131,7 @@ class GPT(Model):
 
         A text beyond the model's length is read in windows that overlap by half, so that each token sees at least half of them.
         """
-        x, half = self._checked(x), self.length // 2
+        x, half = checked_tokens(x, self.tokens), self.length // 2
         nats = [self._nats(x[:, : self.length])]
         for start in range(half, x.shape[1] - (self.length - half), half):
             window = x[:, start : start + self.length]
@@ -167,9 +161,3 @@ class GPT(Model):
 
     def _logits(self, h: Tensor) -> Tensor:
         return F.linear(h, self.vectors.weight)
-
-    def _checked(self, x: Any) -> Tensor:
-        if x.ndim != 2 or x.is_floating_point() or (x.numel() and not 0 <= x.min() <= x.max() < self.tokens):
-            shape = f"shape {tuple(x.shape)} and {x.dtype}"
-            raise ValueError(f"texts are (B, T) of whole numbers from 0 to {self.tokens - 1}, these are of {shape}")
-        return x.long()

@@ -8,6 +8,7 @@
 | `latent_scatter(z, labels)` | the first two dimensions of a latent space |
 | `latent_histograms(z)` | each dimension of a latent space beside the standard normal |
 | `inverse_cdf_grid(decode)` | what is decoded from a plane of latents, each cell equally probable |
+| `flow_panels(x, z, noise, samples)` | a flow in the plane: data and their latents, noise and the samples it becomes |
 | `scatter(samples, centres, real)` | samples in the plane above the real points |
 | `piano_rolls(rolls)` | pieces of music, keys against time |
 | `curves(metrics)` | every figure of a run's `metrics.jsonl` against the step |
@@ -19,6 +20,7 @@
 from genmodels.viz.calibration_histogram import pit_histogram, uniform_distance
 from genmodels.viz.curves import curves
 from genmodels.viz.figure import Picture
+from genmodels.viz.flow_panels import flow_panels
 from genmodels.viz.grids import grid, reconstructions, strips
 from genmodels.viz.intervals import intervals
 from genmodels.viz.latents import inverse_cdf_grid, latent_histograms, latent_scatter
@@ -30,6 +32,7 @@ from genmodels.viz.spread import spread
 __all__ = [
     "Picture",
     "curves",
+    "flow_panels",
     "grid",
     "intervals",
     "inverse_cdf_grid",

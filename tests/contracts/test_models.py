@@ -28,8 +28,10 @@ from genmodels.classic import CNN, MLP, Box, ClosedForm, NaiveBayes, NoDataSeen
 from genmodels.diffusion import Diffusion
 from genmodels.distributions import Distribution
 from genmodels.dynamics import MDNRNN, Window, Windows
+from genmodels.energy import DBN, NCSN, RBM, EnergyModel
+from genmodels.flows import FFJORD, Glow, MultiScaleRealNVP, RealNVP
 from genmodels.gans import DCGAN, GAN, WGAN, WGANGP, ConditionalGAN
-from genmodels.language import GPT
+from genmodels.language import BERT, GPT
 from genmodels.model import Autoencodes, Density, Interpolates, LogProb, Model, NotSupported, Samples, load
 from genmodels.training import Hook, fit
 
@@ -354,6 +356,16 @@ EXAMPLES += [
         tempered=False,
     ),
     Example(
+        "bert",
+        BERT,
+        {"tokens": 7, "width": 8, "layers": 1, "heads": 2, "length": 6},
+        # the tokens and the blank; a block's norms, attention and layers; the last norm; a bias for each token
+        8 * 8 + (2 * 16 + linear(8, 8) + linear(8, 16) + linear(8, 8) + linear(8, 32) + linear(32, 8)) + 16 + 7,
+        outfits,
+        set(),
+        sized=False,
+    ),
+    Example(
         "gpt",
         GPT,
         {"tokens": 7, "width": 8, "layers": 2, "heads": 2, "length": 6, "positions": "learned"},
@@ -422,6 +434,135 @@ EXAMPLES += [
         kind="exact",
         enlarged={"shape": (3, 16, 16)},
         noisy=False,
+    ),
+]
+
+EXAMPLES += [
+    Example(
+        "energy of vectors",
+        EnergyModel,
+        {"shape": (2,), "width": 8, "chains": 16, "steps": 2, "length": 5, "step": 0.01, "noise": None},
+        linear(130, 8) + linear(8, 8) + linear(8, 1),
+        uniform(2),
+        {Samples, Density},
+        kind="unnormalised",
+        tempered=False,  # chains of few steps have not left where they began
+    ),
+    Example(
+        "energy of images",
+        EnergyModel,
+        {"shape": (1, 8, 8), "width": 4, "chains": 16, "steps": 2, "length": 3},
+        conv(4, 4) + linear(64, 1),
+        uniform(1, 8, 8),
+        {Samples, Density},
+        kind="unnormalised",
+        tempered=False,
+    ),
+    Example(
+        "rbm with chains that go on",
+        RBM,
+        {"shape": (1, 8, 8), "hidden": 3, "chains": 6, "length": 3},
+        64 * 3 + 64 + 3,
+        uniform(1, 8, 8),
+        {Samples, Density},
+        kind="exact",
+        enlarged={"shape": (1, 16, 16)},
+        tempered=False,
+    ),
+    Example(
+        "rbm beyond enumeration, with chains from the data",
+        RBM,
+        {"shape": (20,), "hidden": 17, "chains": 0, "k": 2, "length": 3},
+        20 * 17 + 20 + 17,
+        uniform(20),
+        {Samples, Density},
+        kind="unnormalised",
+        tempered=False,
+    ),
+    Example(
+        "dbn",
+        DBN,
+        {"shape": (1, 8, 8), "hidden": (5, 3), "chains": 6, "length": 3},
+        (64 * 5 + 64 + 5) + (5 * 3 + 5 + 3),
+        uniform(1, 8, 8),
+        {Samples},
+        tempered=False,
+    ),
+    Example(
+        "ncsn of vectors, sliced",
+        NCSN,
+        {"shape": (2,), "width": 8, "levels": 4, "largest": 4.0, "least": 0.05, "objective": "sliced", "steps": 2},
+        # two numbers with 64 waves of them, and the noise with 16
+        linear(130 + 33, 8) + 2 * linear(8, 8) + linear(8, 2),
+        uniform(2),
+        {Samples},
+    ),
+    Example(
+        "ncsn of images",
+        NCSN,
+        {"shape": (1, 8, 8), "width": 8, "levels": 4, "steps": 2},
+        # the U-Net at half the sides: pixels in blocks of four
+        (conv(4, 8) + told(8, 8, 33) + linear(32, 16))
+        + (2 * told(16, 16, 33) + 2 * 16 + linear(16, 16) + linear(16, 32) + linear(16, 16))
+        + (linear(16, 32) + told(16, 8, 33) + linear(16, 8) + 2 * 8 + conv(8, 4)),
+        uniform(1, 8, 8),
+        {Samples},
+        tempered=False,  # what is clipped to the range of images is alike at any temperature
+    ),
+]
+
+EXAMPLES += [
+    Example(
+        "realnvp",
+        RealNVP,
+        {"features": 3, "layers": 2, "width": 5, "depth": 1},
+        2 * (2 * 3 + linear(1, 5) + linear(5, 2 * 2)),  # actnorm; of three numbers one tells of two
+        uniform(3),
+        AUTOENCODER,
+        kind="exact",
+        noisy=False,
+    ),
+    Example(
+        "realnvp with splines",
+        RealNVP,
+        {"features": 2, "layers": 2, "width": 5, "coupling": "spline"},
+        2 * (2 * 2 + linear(1, 5) + linear(5, 5) + linear(5, 8 + 8 + 7)),
+        uniform(2),
+        AUTOENCODER,
+        kind="exact",
+        noisy=False,
+    ),
+    Example(
+        "ffjord",
+        FFJORD,
+        {"features": 2, "width": 5, "depth": 1},
+        2 * 2 + linear(3, 5) + linear(5, 2),
+        uniform(2),
+        AUTOENCODER,
+        kind="exact",
+    ),
+    Example(
+        "glow",
+        Glow,
+        {"shape": (1, 8, 8), "steps": 1, "width": 4},
+        # at 4 x 4 actnorm, convolution, two couplings of two channels; at 2 x 2, eight channels, one; the noise within levels
+        (2 * 4 + 4 * 4 + 2 * (conv(2, 4) + 4 * 16 + linear(4, 4) + conv(4, 4)))
+        + (2 * 8 + 8 * 8 + conv(4, 4) + 4 * 4 + linear(4, 4) + conv(4, 8))
+        + (conv(1, 4) + 4 * 64 + linear(4, 4) + conv(4, 2)),
+        uniform(1, 8, 8),
+        AUTOENCODER,
+        kind="bound",
+        enlarged={"shape": (1, 16, 16)},
+    ),
+    Example(
+        "realnvp of images",
+        MultiScaleRealNVP,
+        {"shape": (3, 8, 8), "scales": 1, "steps": 2, "width": 4},
+        2 * (2 * 12 + conv(6, 4) + 4 * 16 + linear(4, 4) + conv(4, 12)),
+        uniform(3, 8, 8),
+        AUTOENCODER,
+        kind="bound",
+        enlarged={"shape": (3, 16, 16)},
     ),
 ]
 
