@@ -1,6 +1,7 @@
 """What several folders of tests share, and how they share the cores.
 
-The whole suite is dealt out to as many processes as there are cores, of one thread each; a part of it that is named runs in one.
+The whole suite is dealt out to as many processes as there are cores, of one thread each; a part of it that is named runs in
+one process.
 """
 
 import os
