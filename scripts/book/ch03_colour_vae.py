@@ -78,7 +78,7 @@ def report(run: Recipe, name: str, vae: VAE, known: Tensor, test: Tensor) -> Non
 
 def main() -> None:
     """Shapes, then a road, then photographs."""
-    run = Recipe(__doc__, row=7, system="colour VAE", minutes=8.0)
+    run = Recipe(__doc__, row=7, system="colour VAE", minutes=12.0)
     for name in LATENTS:
         known, test = images(run, name)
         report(run, name, train(run, name, known), known, test)
