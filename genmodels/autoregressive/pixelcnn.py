@@ -34,10 +34,14 @@ JUDGED = 1000  # examples held out of which a validation takes note, at most
 class PixelCNN(Model):
     """A gated PixelCNN of images.
 
-        pixels = PixelCNN(shape=(1, 28, 28), classes=10)
-        pixels.fit(mnist("train").pairs, minutes=10)
-        pixels.sample(10, cond=torch.arange(10))                    # a digit of each class
-        pixels.complete(digits, known=rows < 14)                    # their upper halves, gone on with
+    >>> pixels = PixelCNN(shape=(1, 8, 8), width=4, layers=2, classes=10)
+    >>> images, labels = torch.rand(20, 1, 8, 8).round(), torch.arange(20) % 10  # or mnist("train").pairs
+    >>> trained = pixels.fit(torch.utils.data.TensorDataset(images, labels), steps=2, batch_size=4)
+    >>> pixels.sample(10, cond=torch.arange(10)).shape  # one of each class
+    torch.Size([10, 1, 8, 8])
+    >>> upper = (torch.arange(8)[:, None] < 4).expand(8, 8)
+    >>> torch.equal(pixels.complete(images, known=upper)[:, :, :4], images[:, :, :4])  # their upper halves, gone on with
+    True
 
     Arguments:
         shape: of an image, (channels, height, width), of any size.

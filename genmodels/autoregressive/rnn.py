@@ -80,15 +80,19 @@ class RNN(Model):
 
     Text, learned from in windows of a few streams through it, then `sample`d or decoded (`genmodels.sampling.decoding`):
 
-        from genmodels.autoregressive import RNN
-        from genmodels.data import Streams, Vocabulary, shakespeare
-        from genmodels.training import fit
-        vocabulary = Vocabulary.of(shakespeare())
-        rnn = RNN(size=len(vocabulary), hidden=512, streams=32)
-        fit(rnn, rnn.updates(), Streams(vocabulary.encode(shakespeare()), streams=32, window=64), minutes=10, folder="my/rnn")
-        print(vocabulary.decode(rnn.sample(1, length=500, temperature=0.8)[0]))
+    >>> from genmodels.data import Padded, Streams, Vocabulary
+    >>> from genmodels.training import fit
+    >>> text = "so it goes, and so it went. " * 20
+    >>> vocabulary = Vocabulary.of(text)
+    >>> rnn = RNN(size=len(vocabulary), hidden=16, streams=4)
+    >>> trained = fit(rnn, rnn.updates(), Streams(vocabulary.encode(text), streams=4, window=10), steps=2, quiet=True)
+    >>> len(vocabulary.decode(rnn.sample(1, length=50, temperature=0.8)[0]))
+    50
 
-    Sequences that stand alone, such as pieces of music or words of one speech, are a data set: `rnn.fit(Padded(pieces))`.
+    Sequences that stand alone, such as pieces of music or words of one speech, are a data set:
+
+    >>> pieces = Padded([torch.arange(9), torch.arange(5)])
+    >>> trained = RNN(size=9, cell="gru", hidden=16, layers=2).fit(pieces, steps=2, batch_size=2)
 
     Sequences are (B, T) int64 of tokens, or (B, T, size) floats of bits. Where their lengths differ they are padded at the end,
     with any steps, and come with their lengths, (x, lengths (B,)): what is padding counts for nothing.
@@ -246,6 +250,11 @@ class BidirectionalRNN(Model):
 
     Two stacks of cells read the sequence, one from each end; where they meet neither has seen the step. (One stack whose layers
     read both directions below them would have.)
+
+    >>> rnn, text = BidirectionalRNN(size=9, hidden=16), torch.arange(9)[None]
+    >>> trained = rnn.fit(text.expand(8, -1), steps=2, batch_size=4)
+    >>> rnn.infill(text, hidden=text == 4).shape
+    torch.Size([1, 9])
 
     Arguments:
         size, hidden, layers, embed, cell, dropout, likelihood: as of `RNN`; `hidden` units in each direction.

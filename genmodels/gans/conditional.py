@@ -29,6 +29,12 @@ Reading = Literal["planes", "projection"]
 class ConditionalGAN(GAN):
     """A GAN of images of several classes. It is trained on pairs (images, labels), labels (B,) from 0 to classes - 1.
 
+    >>> gan = ConditionalGAN(shape=(1, 28, 28), classes=10, width=4, reads="planes")
+    >>> images, labels = torch.rand(40, 1, 28, 28), torch.arange(40) % 10  # or mnist("train").pairs
+    >>> trained = gan.fit(torch.utils.data.TensorDataset(images, labels), steps=2, batch_size=8)
+    >>> gan.sample(2, cond=torch.tensor([3, 8])).shape
+    torch.Size([2, 1, 28, 28])
+
     Arguments:
         shape: of an image in [0, 1], (channels, height, width).
         classes: how many there are.

@@ -14,6 +14,12 @@ from genmodels.gans.gan import GAN
 class DCGAN(GAN):
     """A deep convolutional GAN of images.
 
+    >>> import torch
+    >>> gan = DCGAN(shape=(1, 28, 28), width=4)
+    >>> trained = gan.fit(torch.rand(40, 1, 28, 28), steps=2, batch_size=8)  # or mnist("train")
+    >>> gan.sample(3).shape
+    torch.Size([3, 1, 28, 28])
+
     Arguments:
         shape: of an image in [0, 1], (channels, height, width).
         latent: the dimensions of z.

@@ -45,6 +45,14 @@ Kinked = partial(nn.LeakyReLU, 0.2)  # piecewise linear: the penalty's gradient 
 class GAN(Model):
     """A generative adversarial network, of images or of vectors.
 
+    >>> from genmodels.data import GaussianGrid
+    >>> gan = GAN(shape=(2,), latent=2, width=16, loss="hinge", constraint="spectral")
+    >>> trained = gan.fit(GaussianGrid().sample(500, seed=0) / 2.8, steps=3)
+    >>> gan.sample(4).shape
+    torch.Size([4, 2])
+
+    What to look at meanwhile is `genmodels.metrics.GanWatch`.
+
     Arguments:
         shape: of an example: (channels, height, width) in [0, 1], or (features,) of about unit variance.
         latent: the dimensions of z.

@@ -20,6 +20,12 @@ from genmodels.gans.gan import GAN
 class WGAN(GAN):
     """A Wasserstein GAN whose critic's weights are clipped, of images or of vectors.
 
+    >>> import torch
+    >>> gan = WGAN(shape=(2,), latent=2, width=16, bound=0.1)
+    >>> trained = gan.fit(torch.randn(500, 2), steps=5)
+    >>> max(weight.abs().max().item() for weight in gan.critic.parameters()) <= 0.1 + 1e-8
+    True
+
     Arguments:
         shape: of an example: (channels, height, width) in [0, 1], or (features,) of about unit variance.
         latent: the dimensions of z.
@@ -56,6 +62,12 @@ class WGAN(GAN):
 
 class WGANGP(GAN):
     """A Wasserstein GAN with a gradient penalty, of images or of vectors.
+
+    >>> import torch
+    >>> gan = WGANGP(shape=(3, 8, 8), width=4)
+    >>> trained = gan.fit(torch.rand(40, 3, 8, 8), steps=5, batch_size=8)
+    >>> gan.sample(6, temperature=0.7).shape
+    torch.Size([6, 3, 8, 8])
 
     Arguments:
         shape: of an example: (channels, height, width) in [0, 1], or (features,) of about unit variance.
