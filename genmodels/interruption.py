@@ -30,7 +30,7 @@ class Signals:
     """Takes over both signals while it is entered (in the main thread; elsewhere Python allows no handlers)."""
 
     def __init__(self) -> None:
-        self._received: int | None = None
+        self.received: int | None = None  # the number of the signal
         self._immediate = False
         self._previous: dict[int, Any] = {}
 
@@ -45,16 +45,16 @@ class Signals:
             signal.signal(number, handler)
 
     def _catch(self, number: int, frame: FrameType | None) -> None:
-        if self._received is not None:
+        if self.received is not None:
             raise KeyboardInterrupt
-        self._received = number
+        self.received = number
         if self._immediate:
             self.check()
 
     def check(self) -> None:
         """Stop here if asked to."""
-        if self._received is not None:
-            raise Stop(self._received)
+        if self.received is not None:
+            raise Stop(self.received)
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from genmodels import storage
 from genmodels.batches import split
+from genmodels.data_parallel import crew
 from genmodels.training import Fitted, Hook, Indexed, Precision, Shuffled, Update, fit
 
 VALIDATION_STEPS = 500  # between two looks at what is held out
@@ -194,8 +195,9 @@ class Model(nn.Module):
         rest, held = split(data, held_out, seed)
         if len(held) and (judged := self.validation(held, batch_size)):
             data, hooks = rest, [judged, *hooks]
-        if folder is not None:
-            self._begin(Path(folder))
+        place = Path(folder) if folder is not None and crew().leads else None
+        if place is not None:
+            self._begin(place)
         fitted = fit(
             self,
             self.updates(),
@@ -208,8 +210,8 @@ class Model(nn.Module):
             seed=seed,
             hooks=hooks,
         )
-        if folder is not None:
-            self.save(folder)
+        if place is not None:
+            self.save(place)
         return fitted
 
     def validation(self, held: Indexed, batch_size: int) -> Hook | None:

@@ -36,10 +36,11 @@ from torch import Tensor, nn
 
 from genmodels import checkpoints, storage
 from genmodels.batches import Indexed, Shuffled, to_device
+from genmodels.data_parallel import Crew, crew
 from genmodels.interruption import Interrupted, Signals, Stop
 from genmodels.metrics_log import MetricsLog
 from genmodels.progress import Display
-from genmodels.random_streams import stream
+from genmodels.random_streams import rows, stream
 from genmodels.updates import ActiveUpdate, Loss, Optimizer, Update
 
 __all__ = [
@@ -59,6 +60,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 Batches = Callable[[int], Any]
 
 LOG_STEPS = 25  # one line of metrics.jsonl for so many steps
+FILES = ("model.safetensors", "updates.safetensors", "training.json", "clock.json")  # of a checkpoint
 CHECKPOINT_SECONDS = 30.0  # between two checkpoints, or longer:
 SAVING_SHARE = 0.05  # saving takes no more than this share of the time
 PATIENCE = 10  # so many steps in a row without a finite loss end the run
@@ -126,28 +128,32 @@ def fit(
         raise ValueError("fit needs an end: give steps= or minutes=")
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     seconds = None if minutes is None else 60.0 * minutes
+    hands = crew()
+    if not hands.leads:
+        folder, hooks, quiet = None, (), True
     with contextlib.ExitStack() as stack:
         if folder is not None:
             stack.enter_context(storage.lock(folder))
         stack.enter_context(torch.random.fork_rng([place.index or 0] if place.type == "cuda" else []))
         signals = stack.enter_context(Signals())
         display = stack.enter_context(Display(steps, seconds, quiet=quiet))
-        run = _Run(model, updates, batches, steps, seconds, place, precision, seed, hooks)
+        run = _Run(model, updates, batches, steps, seconds, place, precision, seed, hooks, hands)
         stack.callback(run.close)
         run.open(None if folder is None else Path(folder), display)
         try:
             while True:
+                run.agree(signals)
                 ended = run.finished()
                 run.call_hooks(ended, signals)
                 display.show(run.done, run.seconds, run.latest)
                 run.save_if_due()
-                signals.check()
+                run.stop_if_asked(signals)
                 if ended:
                     break
                 run.step()
         except Stop as stop:
             run.save()
-            _leave(stop, run.done, folder, display)
+            _leave(stop, run.done, folder, display if hands.leads else None)
         run.finish()
         display.show(run.done, run.seconds, run.latest, last=True)
     return Fitted(run.done, run.seconds, run.precision, run.skipped, run.latest())
@@ -167,9 +173,10 @@ class _Run:
         precision: str,
         seed: int,
         hooks: Sequence[Hook],
+        hands: Crew,
     ) -> None:
         self.model, self.batches, self.device, self.seed, self.hooks = model, batches, device, seed, hooks
-        self.steps, self.budget = steps, budget
+        self.steps, self.budget, self.crew = steps, budget, hands
         self.precision: str = precision
         convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
         self.layout = torch.channels_last if convolves else torch.preserve_format
@@ -188,13 +195,29 @@ class _Run:
         self.folder: Path | None = None
         self.journal: MetricsLog | None = None
         self.clock_start = time.monotonic()
+        self.heard: tuple[float, int] | None = None  # of the leader of several processes: its clock, and the signal it got
         self.score: float | None = None  # of this step, where a hook gave one
         self.unsaved, self.saved_at, self.saving_took = True, time.monotonic(), 0.0
 
     @property
     def seconds(self) -> float:
         """Wall-clock seconds of this run, those before a resume included."""
-        return time.monotonic() - self.clock_start
+        return time.monotonic() - self.clock_start if self.heard is None else self.heard[0]
+
+    def agree(self, signals: Signals) -> None:
+        """Take the time, and whether to stop, from the leader where there are several processes: all decide alike."""
+        if self.crew.count > 1:
+            self.heard = None
+            told = self.crew.hear(storage.to_json([self.seconds, signals.received or 0]))
+            seconds, number = storage.from_json(told, "what the leader said")
+            self.heard = seconds, number
+
+    def stop_if_asked(self, signals: Signals) -> None:
+        """Raise `Stop` if a signal came."""
+        if self.heard is None:
+            signals.check()
+        elif self.heard[1]:
+            raise Stop(self.heard[1])
 
     def finished(self) -> bool:
         """Whether the run has reached its end; however short the time, one step is taken."""
@@ -223,8 +246,18 @@ class _Run:
         if folder is not None:
             self.journal = MetricsLog(folder, checkpoint.json("clock.json")["journal"] if checkpoint else 0, self.done)
         if checkpoint is None:
-            self.precision = self._faster_precision() if self.precision == "auto" else self.precision
+            if self.precision == "auto" and self.crew.leads:
+                self.precision = self._faster_precision()
             self.save()  # a run killed before its first checkpoint keeps its choices and its first weights
+        if self.crew.count > 1:
+            self._begin_alike()
+
+    def _begin_alike(self) -> None:
+        """Become, in every process, the run that the leader has found or begun."""
+        files = self._files() if self.crew.leads else dict.fromkeys(FILES, b"")
+        told = {name: self.crew.hear(files[name]) for name in FILES}
+        if not self.crew.leads:
+            self._restore(storage.Sealed(Path("process 0"), told, {"score": None}))
 
     def _check_identity(self, checkpoint: storage.Sealed) -> None:
         theirs, ours = checkpoint.json("training.json")["identity"], self._identity()
@@ -242,7 +275,7 @@ class _Run:
 
     def _faster_precision(self) -> str:
         """Time the forward and backward pass of every update in both precisions, on the first batch, and leave no trace."""
-        batch = to_device(self.batches(0), self.device, self.layout)
+        batch = to_device(self.crew.rows(self.batches(0)), self.device, self.layout)
         before = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         cost = {"fp32": 0.0, "bf16": 0.0}
         for precision in cost:
@@ -268,7 +301,7 @@ class _Run:
 
     def step(self) -> None:
         """Take every update whose turn it is, on the batch of this step."""
-        batch = to_device(self.batches(self.done), self.device, self.layout)
+        batch = to_device(self.crew.rows(self.batches(self.done)), self.device, self.layout)
         by_steps = self.done / self.steps if self.steps else 0.0
         by_time = self.seconds / self.budget if self.budget else 0.0
         for index, active in enumerate(self.updates):
@@ -281,7 +314,8 @@ class _Run:
 
     def _take(self, index: int, active: ActiveUpdate, batch: Any, share: float) -> None:
         buffers = [buffer.clone() for buffer in self.model.buffers()]
-        loss, gradients, figures = self._gradients(index, batch)
+        weight = 1.0 if active.update.weight is None else active.update.weight(batch)
+        loss, gradients, figures = self.crew.average(*self._gradients(index, batch), weight)
         norm = torch.nn.utils.get_total_norm([gradient for gradient in gradients if gradient is not None])
         figures = {"loss": loss, "grad_norm": norm, **figures}
         values = torch.stack([torch.as_tensor(v, device=self.device).detach().float() for v in figures.values()]).tolist()
@@ -297,7 +331,10 @@ class _Run:
 
     def _gradients(self, index: int, batch: Any) -> tuple[Tensor, list[Tensor | None], Mapping[str, Tensor | float]]:
         self._seed(self.done, index)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        with (
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
+            rows(self.crew.rank, self.crew.count),
+        ):
             return self.updates[index].gradients(batch)
 
     def _skip(self, active: ActiveUpdate, buffers: Sequence[Tensor]) -> None:
@@ -333,7 +370,8 @@ class _Run:
 
     def _call(self, index: int, hook: Hook, signals: Signals) -> None:
         self._seed(self.done, len(self.updates) + index)
-        with self._averaged(), torch.no_grad(), signals.at_once():
+        cut_short = signals.at_once() if self.crew.count == 1 else contextlib.nullcontext()
+        with self._averaged(), torch.no_grad(), cut_short:
             figures = hook.call(self.done) or {}
         self._record(figures)
         self.called[index], self.unsaved = self.done, True
@@ -375,6 +413,12 @@ class _Run:
         if self.folder is None or self.journal is None or not self.unsaved:
             return
         started = time.monotonic()
+        checkpoints.save(self.folder / "checkpoints", self.done, self._files(), score=self.score)
+        self.unsaved, self.saved_at = False, time.monotonic()
+        self.saving_took = self.saved_at - started
+
+    def _files(self) -> dict[str, bytes]:
+        """All that a resumed run needs."""
         training = {
             "identity": self._identity(),
             "precision": self.precision,
@@ -388,15 +432,14 @@ class _Run:
         optimizers: dict[str, Tensor] = {}
         for active in self.updates:
             optimizers |= active.state()
-        files = {
-            "model.safetensors": storage.pack_tensors(self.model.state_dict()),
-            "updates.safetensors": storage.pack_tensors(optimizers),
-            "training.json": storage.to_json(training),
-            "clock.json": storage.to_json({"seconds": self.seconds, "journal": self.journal.sync()}),
-        }
-        checkpoints.save(self.folder / "checkpoints", self.done, files, score=self.score)
-        self.unsaved, self.saved_at = False, time.monotonic()
-        self.saving_took = self.saved_at - started
+        clock = {"seconds": self.seconds, "journal": self.journal.sync() if self.journal is not None else 0}
+        contents = (
+            storage.pack_tensors(self.model.state_dict()),
+            storage.pack_tensors(optimizers),
+            storage.to_json(training),
+            storage.to_json(clock),
+        )
+        return dict(zip(FILES, contents, strict=True))
 
     def _restore(self, checkpoint: storage.Sealed) -> None:
         """Become the run that wrote the checkpoint."""
@@ -430,9 +473,10 @@ class _Run:
             self.journal.close()
 
 
-def _leave(stop: Stop, done: int, folder: str | Path | None, display: Display) -> None:
+def _leave(stop: Stop, done: int, folder: str | Path | None, display: Display | None) -> None:
     kept = f"saved in {folder}, to be gone on with from there" if folder else "nothing saved, as no folder was given"
-    display.say(f"stopped by {stop.name} at step {done:,}: {kept}")
+    if display is not None:
+        display.say(f"stopped by {stop.name} at step {done:,}: {kept}")
     if hasattr(sys, "ps1"):  # in an interactive session the person stays, and so does the model
         raise KeyboardInterrupt
     raise Interrupted(128 + stop.number)

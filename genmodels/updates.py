@@ -59,12 +59,14 @@ class Update:
     Arguments:
         name: what its figures are called: `name/loss`, `name/grad_norm`, `name/...`.
         loss: batch -> (scalar loss, figures to record).
-        parameters: what this objective moves; nothing else gets a gradient from it.
+        parameters: what this objective moves; nothing else gets a gradient from it. Those that are frozen are left out.
         optimizer: how it moves them.
         every: it is taken at every so many steps, on the batch of that step.
         clip: the largest gradient norm let through, or None.
         ema: the decay of an exponential moving average of these parameters (never of buffers), or None. Hooks see the
             average, and the model holds it when `fit` returns; checkpoints hold both.
+        weight: batch -> what its loss is a mean over, where that is not its rows: how much a process's part of a batch counts
+            where several train together (`data_parallel`).
         after: called without gradients after each step of the optimiser, as to keep parameters within bounds.
     """
 
@@ -75,12 +77,13 @@ class Update:
     every: int = 1
     clip: float | None = None
     ema: float | None = None
+    weight: Callable[[Any], Tensor | float] | None = None
     after: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parameters", tuple(self.parameters))
+        object.__setattr__(self, "parameters", tuple(p for p in self.parameters if p.requires_grad))
         if not self.parameters:
-            raise ValueError(f"update {self.name!r} has no parameters to move (was their iterator used up?)")
+            raise ValueError(f"update {self.name!r} has no parameters to move (was their iterator used up, or are all frozen?)")
         if ":" in self.name or "/" in self.name:
             raise ValueError(f"update {self.name!r}: a name has no ':' and no '/'")
         if self.every < 1:

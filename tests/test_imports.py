@@ -17,6 +17,7 @@ FOUNDATION = (
     "checkpoints",
     "random_streams",
     "batches",
+    "data_parallel",
     "interruption",
     "progress",
     "metrics_log",

@@ -14,6 +14,7 @@ Each stage goes from what lies in the run folder to what lies in the run folder,
 
 from __future__ import annotations
 
+from genmodels.data_parallel import crew
 from worldmodels import report, stages
 from worldmodels.interfaces import MakeEnv
 from worldmodels.run import Run, Stage
@@ -25,6 +26,8 @@ CHAIN = {
     Stage.MEMORY: stages.train_memory,
     Stage.CONTROLLER: stages.train_controller,
 }
+
+TOGETHER = (Stage.VISION, Stage.MEMORY)
 
 DOORS = {
     Stage.ROLLOUT: "rollout.py",
@@ -40,8 +43,9 @@ def pipeline(run: Run, make_env: MakeEnv) -> None:
     with run.lock():
         learn_and_evaluate(run, make_env)
         enter(run, make_env, Stage.REPORT, run.experiment.rounds, report.write)
-        (run / "DONE").touch()
-        run.say(conclusion(run))
+        if crew().leads:
+            (run / "DONE").touch()
+            run.say(conclusion(run))
 
 
 def learn_and_evaluate(run: Run, make_env: MakeEnv) -> None:
@@ -65,10 +69,15 @@ def conclusion(run: Run) -> str:
 
 
 def enter(run: Run, make_env: MakeEnv, stage: Stage, turn: int, work: stages.Work) -> None:
-    """Do a stage of a round unless it is done."""
+    """Do a stage of a round unless it is done.
+
+    Several processes that torchrun started train V and M together; all else the first does alone, and the others wait for it.
+    """
     if not run.is_done(stage, turn):
-        with run.stage(stage, turn) as figures:
-            figures.update(work(run, make_env, turn))
+        if crew().leads or stage in TOGETHER:
+            with run.stage(stage, turn) as figures:
+                figures.update(work(run, make_env, turn))
+        crew().wait()
 
 
 def alone(run: Run, make_env: MakeEnv, *stages_of_it: Stage) -> None:

@@ -33,6 +33,7 @@ import torch
 
 from genmodels import storage
 from genmodels.book_recipe import commit, machine
+from genmodels.data_parallel import crew
 from genmodels.random_streams import stream
 from worldmodels.config import Experiment, from_plain, plain
 
@@ -70,10 +71,11 @@ class Run:
         world = experiment.world.name.replace(":", "-").replace("/", "-")
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         name = f"{world}__{preset}__s{experiment.seed}__{moment}-{secrets.token_hex(2)}"
-        folder = Path(runs_dir) / name
-        folder.mkdir(parents=True)
-        storage.write_json(folder / "meta.json", _meta(preset))
-        storage.write_json(folder / "config.json", plain(experiment))
+        folder = Path(runs_dir) / crew().hear(name.encode()).decode()
+        if crew().leads:
+            folder.mkdir(parents=True)
+            storage.write_json(folder / "meta.json", _meta(preset))
+            storage.write_json(folder / "config.json", plain(experiment))
         return cls(folder, experiment, quiet)
 
     @classmethod
@@ -88,6 +90,7 @@ class Run:
         run = cls(folder, experiment, quiet)
         with contextlib.suppress(FileNotFoundError):
             run.done = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        crew().wait()  # until all have read how far it is
         return run
 
     def __truediv__(self, name: str) -> Path:
@@ -113,12 +116,16 @@ class Run:
         seconds = round(time.monotonic() - began, 1)
         line = {"stage": stage.name.lower(), "round": turn, **({"part": part} if part else {}), **figures, "seconds": seconds}
         self.done.append(line)
+        if not crew().leads:
+            return
         storage.write_bytes(self / "metrics.jsonl", "".join(json.dumps(each) + "\n" for each in self.done).encode())
         told = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         self.say(f"  {told}  ({seconds:g} s)")
 
     def say(self, message: str) -> None:
         """A line for the person, and for log.txt."""
+        if not crew().leads:
+            return
         if not self.quiet:
             print(message, flush=True)
         with open(self / "log.txt", "a") as log:
@@ -126,7 +133,7 @@ class Run:
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
         """Hold the folder: a second process that would write here is refused."""
-        return storage.lock(self.folder)
+        return storage.lock(self.folder) if crew().leads else contextlib.nullcontext()
 
 
 def versions() -> dict[str, str]:

@@ -14,6 +14,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from genmodels.data_parallel import crew
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import Model
 from genmodels.training import fit
@@ -318,7 +319,8 @@ def fit_further(run: Run, model: Model, batches: Any, steps: int, stage: Stage, 
         seed=run.seed(stage),
         quiet=run.quiet,
     )
-    model.save(folder)
+    if crew().leads:
+        model.save(folder)
     return {"steps": done.steps, **done.figures}
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from genmodels.distributions import GaussianMixture
 from genmodels.dynamics.prediction import Heads, Prediction
-from genmodels.dynamics.training_windows import Window
+from genmodels.dynamics.training_windows import Window, steps_of
 from genmodels.model import Model
 from genmodels.nn import MixtureHead
 from genmodels.training import Optimizer, Update
@@ -179,4 +179,5 @@ class MDNRNN(Model):
 
     def updates(self) -> list[Update]:
         """One objective: the loss, for all parameters. The clip is one for each dimension, as nats are summed over them."""
-        return [Update("mdn_rnn", self.loss, self.parameters(), Optimizer(lr=1e-3), clip=float(self.latent_size))]
+        clip, optimizer = float(self.latent_size), Optimizer(lr=1e-3)
+        return [Update("mdn_rnn", self.loss, self.parameters(), optimizer, clip=clip, weight=steps_of)]

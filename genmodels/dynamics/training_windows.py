@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
+
+from genmodels.random_streams import normal
 
 
 class Window(NamedTuple):
@@ -32,7 +33,12 @@ class Window(NamedTuple):
 
     def draw(self) -> Tensor:
         """Latents drawn from q, by torch's global stream: (B, T + 1, Z)."""
-        return self.mean + self.log_sd.exp() * torch.randn_like(self.mean)
+        return self.mean + self.log_sd.exp() * normal(self.mean.shape, self.mean.device)
+
+
+def steps_of(window: Window) -> Tensor:
+    """How many transitions there are that are not padding."""
+    return window.mask.sum()
 
 
 class Windows:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from genmodels.random_streams import uniform
+
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """E (|grad f(x)| - 1)^2 at points between real and fake ones; and the mean of |grad f(x)| (Gulrajani et al. 2017,
@@ -19,7 +21,7 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
         critic: scores of examples, (B, ...) -> (B,) or (B, 1).
         real, fake: as many of each, (B, ...).
     """
-    a = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    a = uniform((len(real), *[1] * (real.ndim - 1)), real.device)
     norms = _slopes(critic, a * real + (1.0 - a) * fake)
     return (norms - 1.0).square().mean(), norms.mean()
 
