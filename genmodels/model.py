@@ -248,19 +248,27 @@ class Model(nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write `config.json`, `model.safetensors` and their checksums, all or nothing."""
+        storage.write_folder(folder, self.sealed().files)
+
+    def sealed(self) -> storage.Sealed:
+        """What `save` writes, to be sent somewhere."""
         files = {"config.json": self._config(), "model.safetensors": storage.pack_tensors(self.state_dict())}
-        storage.write_folder(folder, files)
+        return storage.Sealed(Path(type(self).__name__), files)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """The model saved in a folder, every byte verified, in eval mode. No code in the folder is run: there is none."""
         if not Path(folder).is_dir():
             raise FileNotFoundError(f"{folder}: there is no such folder, and so no model in it")
-        sealed = storage.read_folder(folder)
+        return cls.unsealed(storage.read_folder(folder))
+
+    @classmethod
+    def unsealed(cls, sealed: storage.Sealed) -> Self:
+        """The model that was sealed, in eval mode."""
         config = sealed.json("config.json")
         found = _find_class(config["model"])
         if not issubclass(found, cls):
-            raise TypeError(f"{folder} holds a {found.__name__}, not a {cls.__name__}")
+            raise TypeError(f"{sealed.folder} holds a {found.__name__}, not a {cls.__name__}")
         model = found(**{name: _tuples(value) for name, value in config["arguments"].items()})
         model.load_state_dict(sealed.tensors("model.safetensors"))
         return model.eval()

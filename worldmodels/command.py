@@ -19,6 +19,7 @@ from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
+from worldmodels.backends import Where, backend
 from worldmodels.config import Experiment
 from worldmodels.presets import PRESETS
 
@@ -39,6 +40,8 @@ class Options:
     """CPU threads; 0 leaves it to torch"""
     quiet: bool = False
     """show no progress"""
+    backend: Where = "here"
+    """where the real environment is played: in this process, or spread over a Ray cluster"""
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,15 @@ class Target:
         from worldmodels.run import Run
 
         try:
+            where = backend(self.options.backend)
             if self.folder is not None:
-                return Run.open(self.folder, quiet=self.options.quiet)
+                return Run.open(self.folder, quiet=self.options.quiet, backend=where)
             assert self.experiment is not None
             if make_env is not None:
                 from worldmodels.preflight import preflight
 
                 preflight(self.experiment, make_env)
-            run = Run.create(self.experiment, self.preset, self.options.runs_dir, quiet=self.options.quiet)
+            run = Run.create(self.experiment, self.preset, self.options.runs_dir, quiet=self.options.quiet, backend=where)
         except (OSError, ImportError, ValueError, TypeError, RuntimeError) as error:
             fail(str(error))
         run.say(f"{self.preset}, seed {self.experiment.seed}, in {run.folder}")

@@ -221,6 +221,8 @@ class Evolve:
     """generations between judgements on held-out luck"""
     where: Literal["dream", "real"] = "dream"
     """where candidates play"""
+    at_once: int = 64
+    """episodes of the real environment that are played side by side; what a node of a cluster is given"""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from genmodels import storage
 from genmodels.book_recipe import commit, machine
 from genmodels.data_parallel import crew
 from genmodels.random_streams import stream
+from worldmodels.backends import Backend, Here
 from worldmodels.config import Experiment, from_plain, plain
 
 PACKAGES = ("torch", "numpy", "gymnasium", "cma", "zarr", "stable-baselines3", "envpool", "vizdoom")
@@ -64,9 +65,18 @@ class Run:
     experiment: Experiment
     quiet: bool = False
     done: list[dict[str, Any]] = field(default_factory=list)
+    backend: Backend = field(default_factory=Here)
 
     @classmethod
-    def create(cls, experiment: Experiment, preset: str, runs_dir: str | Path = "runs", *, quiet: bool = False) -> Self:
+    def create(
+        cls,
+        experiment: Experiment,
+        preset: str,
+        runs_dir: str | Path = "runs",
+        *,
+        quiet: bool = False,
+        backend: Backend | None = None,
+    ) -> Self:
         """A new folder under `runs_dir`."""
         world = experiment.world.name.replace(":", "-").replace("/", "-")
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
@@ -76,10 +86,10 @@ class Run:
             folder.mkdir(parents=True)
             storage.write_json(folder / "meta.json", _meta(preset))
             storage.write_json(folder / "config.json", plain(experiment))
-        return cls(folder, experiment, quiet)
+        return cls(folder, experiment, quiet, backend=backend or Here())
 
     @classmethod
-    def open(cls, folder: str | Path, *, quiet: bool = False) -> Self:
+    def open(cls, folder: str | Path, *, quiet: bool = False, backend: Backend | None = None) -> Self:
         """A folder that is there, to be gone on with or looked at."""
         folder = Path(folder)
         if not (folder / "config.json").exists():
@@ -87,7 +97,7 @@ class Run:
                 f"{folder}: no run is there (config.json is missing); `python scripts/run.py dodge` makes one"
             )
         experiment = from_plain(storage.read_json(folder / "config.json"))
-        run = cls(folder, experiment, quiet)
+        run = cls(folder, experiment, quiet, backend=backend or Here())
         with contextlib.suppress(FileNotFoundError):
             run.done = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         crew().wait()  # until all have read how far it is

@@ -20,8 +20,8 @@ from genmodels.model import Model
 from genmodels.training import fit
 from genmodels.updates import Optimizer
 from worldmodels import evaluate as scores
+from worldmodels import playing
 from worldmodels.agent import Agent
-from worldmodels.blind_policies import Wanderer
 from worldmodels.config import Baselines, Evolve, StableBaselines
 from worldmodels.controller import Controller, Reflex, sight_size
 from worldmodels.dream import DreamVectorEnv
@@ -29,6 +29,7 @@ from worldmodels.evolution import Evolution, Fitness
 from worldmodels.interfaces import Learner, MakeEnv, Policy
 from worldmodels.latents import Latents
 from worldmodels.learner_loop import improve
+from worldmodels.playing import Batch, Cast, Contest, mean_returns, play_batch, play_contest, seal
 from worldmodels.ppo import PPO
 from worldmodels.replay_store import FrameBatches, Replay
 from worldmodels.rollout import Played, action_size, rollout
@@ -44,9 +45,7 @@ PER_SLOT = 4  # episodes that each slot plays before the environment is made ane
 
 def world(run: Run, make_env: MakeEnv, seed: int, *, test: bool = False, slots: int = 0) -> VectorEnv:
     """The run's real environment."""
-    about = run.experiment.world
-    options = {**about.options, **(about.test_options if test else {})}
-    return make_env(about.name, slots or about.slots, seed, workers=run.experiment.workers, **options)
+    return playing.world(Cast(run.experiment, make_env), seed, slots, test)
 
 
 def actions(run: Run, make_env: MakeEnv) -> gymnasium.Space[Any]:
@@ -66,34 +65,30 @@ def load(run: Run) -> Agent:
 
 def collect(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Play episodes and keep them: by a random policy in the first round, by the agent in later ones."""
-    about = run.experiment.collect
-    wanted = about.episodes if turn == 1 else about.agent_episodes
-    at_once = PER_SLOT * run.experiment.world.slots
-    returns: list[float] = []
+    agent = load(run) if turn > 1 else None
+    parts = seal(agent.vision, agent.memory, agent.controller) if agent is not None else ()
+    cast, returns = Cast(run.experiment, make_env, parts, quiet=run.quiet), list[float]()
     with Replay.create(run / "replay", action_size=action_size(actions(run, make_env))) as replay:
         there = {(one.facts["round"], one.facts["batch"], one.facts["slot"], one.facts["number"]) for one in replay.episodes}
-        for batch, start in enumerate(range(0, wanted, at_once)):
-            seed = run.seed(Stage.ROLLOUT, turn, batch)
-            keep = partial(_keep, replay, there, {"round": turn, "batch": batch})
-            with contextlib.closing(world(run, make_env, seed)) as env:
-                policy = _explorer(run, env, turn, seed)
-                count = min(at_once, wanted - start)
-                played = rollout(env, policy, count, keep=keep, before=start, of=wanted, quiet=run.quiet)
+        for played in run.backend.map(play_batch, cast, batches(run, turn), partial(_keep, replay, there)):
             returns += [one.ret for one in played]
         return {"episodes": len(replay), "frames": replay.frames_total, "return": float(np.mean(returns))}
 
 
-def _explorer(run: Run, env: VectorEnv, turn: int, seed: int) -> Policy:
+def batches(run: Run, turn: int) -> list[Batch]:
+    """The episodes that a round asks for, in parts."""
     about = run.experiment.collect
-    if turn == 1:
-        return Wanderer(env.single_action_space, about.policy, about.span, seed, about.drift)
-    agent = load(run)
-    return Agent(agent.vision, agent.memory, agent.controller, agent.sees, noise=about.agent_noise, seed=seed)
+    wanted, at_once = about.episodes if turn == 1 else about.agent_episodes, PER_SLOT * run.experiment.world.slots
+    return [
+        Batch(turn, number, run.seed(Stage.ROLLOUT, turn, number), min(at_once, wanted - before), before, wanted)
+        for number, before in enumerate(range(0, wanted, at_once))
+    ]
 
 
-def _keep(replay: Replay, there: set[tuple[Any, ...]], facts: dict[str, int], episode: Episode, played: Played) -> None:
-    if (facts["round"], facts["batch"], played.slot, played.number) not in there:
-        replay.append(replace(episode, facts={**episode.facts, **facts}))
+def _keep(replay: Replay, there: set[tuple[Any, ...]], episode: Episode) -> None:
+    facts = episode.facts
+    if (facts["round"], facts["batch"], facts["slot"], facts["number"]) not in there:
+        replay.append(episode)
 
 
 # ------------------------------------------------------------------------------------------------------------------- 2
@@ -104,10 +99,10 @@ def train_vision(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     about = run.experiment.vision
     steps = about.steps + (turn - 1) * about.later_steps
     with Replay.open(run / "replay") as replay:
-        batches = FrameBatches(replay, about.batch, run.seed(Stage.VISION), **_weight_on_recent(run, turn))
+        examples = FrameBatches(replay, about.batch, run.seed(Stage.VISION), **_weight_on_recent(run, turn))
         height, width = replay.obs_shape[:2]
         model = seeded(run, Stage.VISION, lambda: about.build((3, height, width)))
-        return fit_further(run, model, batches, steps, Stage.VISION, about.lr)
+        return fit_further(run, model, examples, steps, Stage.VISION, about.lr)
 
 
 # ------------------------------------------------------------------------------------------------------------------- 3
@@ -129,9 +124,9 @@ def train_memory(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     about = run.experiment.memory
     steps = about.steps + (turn - 1) * about.later_steps
     latents = Latents.open(run / "latents")
-    batches = WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY), **_weight_on_recent(run, turn))
+    examples = WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY), **_weight_on_recent(run, turn))
     model = seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
-    return fit_further(run, model, batches, steps, Stage.MEMORY, about.lr)
+    return fit_further(run, model, examples, steps, Stage.MEMORY, about.lr)
 
 
 # ------------------------------------------------------------------------------------------------------------------- 5
@@ -220,7 +215,7 @@ def dream_fitness(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], 
     def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
         env = worlds[len(candidates)]
         played = rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True)
-        return _by_candidate(played, len(candidates))
+        return mean_returns(played, len(candidates))
 
     return fitness
 
@@ -229,20 +224,15 @@ def real_fitness(run: Run, make_env: MakeEnv, controller: Controller) -> Fitness
     """Mean returns of candidates in the real environment, each on the same episodes."""
     about = run.experiment.learner
     assert isinstance(about, Evolve)
-    vision, memory = Model.load(run / "vision"), Model.load(run / "memory")
+    cast = Cast(run.experiment, make_env, seal(Model.load(run / "vision"), Model.load(run / "memory"), controller))
+    each = max(1, about.at_once // about.repeats)
 
     def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
-        agent = Agent(vision, memory, controller, run.experiment.controller.sees, population=candidates)
-        seeds = [(seed >> 33) + repeat for _ in candidates for repeat in range(about.repeats)]
-        with contextlib.closing(world(run, make_env, 0, slots=len(seeds))) as env:
-            return _by_candidate(rollout(env, agent, len(seeds), seed=seeds, quiet=True), len(candidates))
+        seeds = tuple((seed >> 33) + repeat for repeat in range(about.repeats))
+        tasks = [Contest(part.numpy(), seeds) for part in candidates.split(each)]
+        return np.concatenate(list(run.backend.map(play_contest, cast, tasks)))
 
     return fitness
-
-
-def _by_candidate(played: list[Played], candidates: int) -> NDArray[np.float64]:
-    returns = np.array([one.ret for one in sorted(played, key=lambda one: one.slot)])
-    return returns.reshape(candidates, -1).mean(axis=1)
 
 
 # ------------------------------------------------------------------------------------------------------------------- 6

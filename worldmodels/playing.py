@@ -1,0 +1,119 @@
+"""Playing in the real environment, as tasks that can be done anywhere: each is a function of plain data.
+
+Batch    so many episodes, to be learned from          -> the episodes, as they end
+Contest  candidates, each on the same episodes         -> their mean returns
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+
+from genmodels.model import Model
+from genmodels.storage import Sealed
+from worldmodels.agent import Agent
+from worldmodels.backends import Keep
+from worldmodels.blind_policies import Wanderer
+from worldmodels.config import Experiment
+from worldmodels.interfaces import MakeEnv, Policy
+from worldmodels.rollout import Played, rollout
+from worldmodels.types import Episode
+
+
+class Cast(NamedTuple):
+    """What the tasks of a stage share: the experiment, where worlds come from, and the parts of the agent, if one plays."""
+
+    experiment: Experiment
+    make_env: MakeEnv
+    parts: tuple[Sealed, ...] = ()
+    """V, M and C, sealed"""
+    quiet: bool = True
+
+
+class Batch(NamedTuple):
+    """Episodes to be learned from."""
+
+    turn: int
+    """the round"""
+    number: int
+    """the batch's, in its round"""
+    seed: int
+    episodes: int
+    before: int
+    """episodes that came before, for the progress shown"""
+    of: int
+
+
+class Contest(NamedTuple):
+    """Candidates, each of which plays the episodes of the same seeds."""
+
+    candidates: NDArray[np.float32]
+    """(P, num_parameters)"""
+    seeds: tuple[int, ...]
+
+
+def world(cast: Cast, seed: int, slots: int = 0, test: bool = False) -> VectorEnv:
+    """The real environment."""
+    about = cast.experiment.world
+    options = {**about.options, **(about.test_options if test else {})}
+    return cast.make_env(about.name, slots or about.slots, seed, workers=cast.experiment.workers, **options)
+
+
+def seal(*models: Any) -> tuple[Sealed, ...]:
+    """Models as what can be sent."""
+    return tuple(model.sealed() for model in models)
+
+
+def play_batch(cast: Cast, task: Batch, keep: Keep) -> list[Played]:
+    """Episodes by the agent, if there is one, or by a random policy."""
+    with contextlib.closing(world(cast, task.seed)) as env:
+        policy = _explorer(cast, env, task.seed)
+        marked = None if keep is None else partial(_mark, keep, {"round": task.turn, "batch": task.number})
+        return rollout(env, policy, task.episodes, keep=marked, before=task.before, of=task.of, quiet=cast.quiet)
+
+
+def _mark(keep: Callable[[Episode], None], facts: dict[str, int], episode: Episode, played: Played) -> None:
+    """Kept with where it came from."""
+    keep(replace(episode, facts={**episode.facts, **facts}))
+
+
+def play_contest(cast: Cast, task: Contest, keep: Keep) -> NDArray[np.float64]:
+    """The mean return of each candidate."""
+    vision, memory, controller = _models(cast)
+    sees, seeds = cast.experiment.controller.sees, [seed for _ in task.candidates for seed in task.seeds]
+    agent = Agent(vision, memory, controller, sees, population=torch.from_numpy(task.candidates))
+    with contextlib.closing(world(cast, 0, slots=len(seeds))) as env:
+        played = rollout(env, agent, len(seeds), seed=seeds, quiet=True)
+    return mean_returns(played, len(task.candidates))
+
+
+def mean_returns(played: list[Played], candidates: int) -> NDArray[np.float64]:
+    """Of candidates that shared the slots in equal parts."""
+    returns = np.array([one.ret for one in sorted(played, key=lambda one: one.slot)])
+    return returns.reshape(candidates, -1).mean(axis=1)
+
+
+def _explorer(cast: Cast, env: VectorEnv, seed: int) -> Policy:
+    about = cast.experiment.collect
+    if not cast.parts:
+        return Wanderer(env.single_action_space, about.policy, about.span, seed, about.drift)
+    vision, memory, controller = _models(cast)
+    return Agent(vision, memory, controller, cast.experiment.controller.sees, noise=about.agent_noise, seed=seed)
+
+
+def _models(cast: Cast) -> tuple[Any, ...]:
+    return tuple(_unsealed(tuple(sorted(part.files.items()))) for part in cast.parts)
+
+
+@lru_cache(maxsize=3)  # V, M and C, for all tasks that a process does
+def _unsealed(files: tuple[tuple[str, bytes], ...]) -> Model:
+    return Model.unsealed(Sealed(Path("what was sent"), dict(files)))
