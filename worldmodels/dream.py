@@ -22,7 +22,7 @@ import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 
-from genmodels.dynamics import DynamicsModel
+from genmodels.dynamics import DynamicsModel, steps_of
 from genmodels.model import VisionModel
 from genmodels.sampling import counter_noise
 from worldmodels.controller import Sight, sight, sight_size
@@ -47,6 +47,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         alive: the reward of each step, where M does not predict rewards.
         vision: V, for `render`.
         shared: how many slots have noise of their own; None for all.
+        precision: of M's matrix products, "fp32" or "bf16" (`genmodels.dynamics.QuickSteps`).
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012 (Gymnasium's own form)
@@ -65,6 +66,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         alive: float = 1.0,
         vision: VisionModel | None = None,
         shared: int | None = None,
+        precision: str = "fp32",
     ) -> None:
         if len(starts) == 0:
             raise ValueError("there is no moment at which a dream could start")
@@ -80,7 +82,10 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         self._own = torch.arange(num_envs) % (shared or num_envs)
         self._seed = 0
         self._episode, self._step = torch.zeros(num_envs, dtype=torch.long), torch.zeros(num_envs, dtype=torch.long)
-        self._z, self._state = torch.zeros(num_envs, memory.latent_size), memory.initial(num_envs)
+        self._z, state = torch.zeros(num_envs, memory.latent_size), memory.initial(num_envs)
+        self._state = type(state)(*(part.clone() for part in state))  # changed in place
+        with torch.no_grad():
+            self._onward = steps_of(memory, num_envs, precision)
 
     @torch.no_grad()
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
@@ -97,8 +102,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         """Dream one step on. `info["end_probability"]` is M's belief that it was the last."""
         act = self._actions(actions)
         drawn = counter_noise.uniform(self._seed, self._rows(), self._step, self.memory.noise_size + 1)
-        prediction, self._state = self.memory.predict(self._z, act, self._state)
-        outcome = prediction.sample(drawn[:, :-1], self.temperature)
+        outcome, self._state = self._onward(self._z, act, self._state, drawn[:, :-1], self.temperature)
         self._z, self._step = outcome.z, self._step + 1
         rew = outcome.rew if self.memory.predicts_reward else torch.full((self.num_envs,), self.alive)
         end = drawn[:, -1] < outcome.end
@@ -131,9 +135,10 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         z = self.starts.mean[moment].float() + spread * counter_noise.normal(self._seed, rows, -2, latent)
         stored = self.starts.state
         states = self.memory.initial(len(slots)) if stored is None else type(stored)(*(part[moment] for part in stored))
-        self._z = _put(self._z, slots, z)
-        self._state = type(states)(*(_put(part, slots, new) for part, new in zip(self._state, states, strict=True)))
-        self._step = _put(self._step, slots, torch.zeros_like(slots))
+        self._z = self._z.index_copy(0, slots, z)  # a copy: the last one may have been shown
+        for part, new in zip(self._state, states, strict=True):
+            part.index_copy_(0, slots, new.to(part.dtype))
+        self._step[slots] = 0
 
     def _look(self) -> Array:
         return sight(self.memory, self._z, self._state, self.sees).numpy()
@@ -145,11 +150,6 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         if isinstance(space, gymnasium.spaces.Discrete):
             return torch.nn.functional.one_hot(torch.as_tensor(actions - space.start).long(), int(space.n)).float()
         return torch.as_tensor(actions, dtype=torch.float32)
-
-
-def _put(part: Tensor, slots: Tensor, rows: Tensor) -> Tensor:
-    """A copy of `part` with other rows in these slots."""
-    return part.index_copy(0, slots, rows.to(part.dtype))
 
 
 class DreamEnv(gymnasium.Env[Array, Any]):

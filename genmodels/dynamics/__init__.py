@@ -5,11 +5,13 @@
 | `training_windows.py` | stretches of episodes to learn from |
 | `prediction.py` | what a model says of the next moment |
 | `mdn_rnn.py` | an LSTM that ends in mixtures of Gaussians |
+| `quick_steps.py` | its step, for dreams: the same, in less time |
 """
 
 from genmodels.dynamics.mdn_rnn import MDNRNN, State
 from genmodels.dynamics.prediction import Outcome, Prediction
+from genmodels.dynamics.quick_steps import QuickSteps, steps_of
 from genmodels.dynamics.training_windows import Window, Windows
 from genmodels.model import DynamicsModel
 
-__all__ = ["MDNRNN", "DynamicsModel", "Outcome", "Prediction", "State", "Window", "Windows"]
+__all__ = ["MDNRNN", "DynamicsModel", "Outcome", "Prediction", "QuickSteps", "State", "Window", "Windows", "steps_of"]
