@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ class PPO(Learner):
         sd, sd_last: the standard deviation of actions, which falls from the first to the last over `iterations`.
         iterations: over which it falls.
         hidden: units of the two hidden layers of the value network.
+        precision: of matrix products, "fp32" or "bf16"; what they add up to, and all losses, are in float32.
         seed: of everything it draws.
     """
 
@@ -81,8 +83,10 @@ class PPO(Learner):
         sd_last: float = 0.3,
         iterations: int = 100,
         hidden: int = 128,
+        precision: str = "fp32",
         seed: int = 0,
     ) -> None:
+        self._products = partial(torch.autocast, "cpu", torch.bfloat16, enabled=precision == "bf16")
         self.controller, self.dream, self.length = controller, dream, length
         self.epochs, self.minibatch, self.gamma, self.lam = epochs, minibatch, gamma, lam
         self.clip, self.entropy, self.sd, self.sd_last, self.iterations, self.seed = (
@@ -111,7 +115,7 @@ class PPO(Learner):
         self._noise = self.sd + share * (self.sd_last - self.sd)
         with torch.no_grad():
             stretch = self._dream(iteration)
-            value = self.value(stretch.x)
+            value = self._worth(stretch.x)
             advantage = gae(stretch, value, self.gamma, self.lam)
             target = value + advantage
             self.value.rescale(target)
@@ -158,11 +162,11 @@ class PPO(Learner):
                     "act": torch.from_numpy(actor.taken),
                     "rew": torch.from_numpy(step.rew),
                     "going": torch.from_numpy(~step.over).float(),
-                    "cut": torch.where(cut, self.value(last), 0.0) if cut.any() else torch.zeros(len(cut)),
+                    "cut": torch.where(cut, self._worth(last), 0.0) if cut.any() else torch.zeros(len(cut)),
                 }
             )
         stacked = {name: torch.stack([moment[name] for moment in seen]) for name in seen[0]}
-        return Stretch(**stacked, after=self.value(last))
+        return Stretch(**stacked, after=self._worth(last))
 
     def _descend(self, batch: dict[str, Tensor], iteration: int) -> dict[str, float]:
         """Some epochs of minibatches; the mean of their figures."""
@@ -191,11 +195,20 @@ class PPO(Learner):
         return -gain - self.entropy * self._entropy(batch["x"]), {"kl": kl}
 
     def _critic_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.value.loss(batch["x"], batch["target"]), {}
+        with self._products():
+            return self.value.loss(batch["x"], batch["target"]), {}
+
+    def _scores(self, x: Tensor) -> Tensor:
+        with self._products():
+            return self.controller.scores(x).float()
+
+    def _worth(self, x: Tensor) -> Tensor:
+        with self._products():
+            return self.value(x)
 
     def _sample(self, x: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """What is drawn, and what the world is given."""
-        scores = self.controller.scores(x)
+        scores = self._scores(x)
         if self.controller.discrete:
             chosen = torch.multinomial(scores.softmax(-1), 1, generator=random)[:, 0]
             taken = torch.nn.functional.one_hot(chosen, scores.shape[-1]).float()
@@ -205,7 +218,7 @@ class PPO(Learner):
 
     def _log_prob(self, x: Tensor, act: Tensor) -> Tensor:
         """Of what was taken, up to a constant."""
-        scores = self.controller.scores(x)
+        scores = self._scores(x)
         if self.controller.discrete:
             return (scores.log_softmax(-1) * act).sum(-1)
         return -0.5 * ((act - scores) / self._noise).square().sum(-1)
@@ -214,7 +227,7 @@ class PPO(Learner):
         """Of a choice; a Gaussian's depends on its standard deviation alone, which is not learned."""
         if not self.controller.discrete:
             return torch.zeros(())
-        log_prob = self.controller.scores(x).log_softmax(-1)
+        log_prob = self._scores(x).log_softmax(-1)
         return -(log_prob.exp() * log_prob).sum(-1).mean()
 
 
@@ -245,10 +258,10 @@ class _Value(nn.Module):
         self.register_buffer("shift", torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.shift + self.scale * self.net(x)[..., 0]
+        return self.shift + self.scale * self.net(x)[..., 0].float()
 
     def loss(self, x: Tensor, target: Tensor) -> Tensor:
-        return (self.net(x)[..., 0] - (target - self.shift) / self.scale).square().mean()
+        return (self.net(x)[..., 0].float() - (target - self.shift) / self.scale).square().mean()
 
     @torch.no_grad()
     def rescale(self, target: Tensor) -> None:

@@ -22,12 +22,12 @@ def main() -> None:
         gan,
         held_out[: run.count(1_000, 100)],
         lambda samples: {name: value for name, value in judge_digits(samples).items() if name in LOOKED_AT},
-        every=run.count(2_000, 10),
+        every=run.count(4_000, 10),
         undecided=0.0,
         seed=run.seed,
         show=lambda step, samples: run.picture(f"step-{step:06d}", grid(samples[:64])),
     )
-    batches = Shuffled(mnist("train"), 128, run.seed)
+    batches = Shuffled(mnist("train"), 64, run.seed)
     hooks = [watch.hook]
     fit(gan, gan.updates(), batches, minutes=run.minutes, folder=folder, device=run.device, seed=run.seed, hooks=hooks)
     gan.save(folder)
