@@ -71,6 +71,7 @@ class CachedStacks:
         width = stacks.first_down.out_channels
         images, _, _, columns = canvas.shape
         columns -= 2 * FIRST
+        self.places = stacks.place(stacks.where)
         self.first = stacks.first_right.weight.flatten(1), _column(stacks.first_right.bias)
         self.right = [_matrices(layer) for layer in stacks.layers]
         self.out = [(layer.out.weight.flatten(1), _column(layer.out.bias)) for layer in stacks.layers]
@@ -80,7 +81,7 @@ class CachedStacks:
 
     def start_row(self, row: int) -> None:
         """The vertical stack at a row, once all rows above are painted."""
-        v = self.stacks.first_down(self.canvas[:, :, row : row + FIRST])
+        v = self.stacks.first_down(self.canvas[:, :, row : row + FIRST]) + self.places[:, :, row : row + 1]
         for place, layer in enumerate(self.stacks.layers):
             v = layer.with_class(v, self.y)
             seen = torch.cat([self.above[place], v], 2)

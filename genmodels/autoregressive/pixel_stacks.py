@@ -13,6 +13,9 @@ else. The first layers end one row above, or one pixel to the left: v never sees
 
 A class c adds a vector to what both gates of a layer read; W (v + c) = W v + W c is a bias of each at a quarter of the cost.
 The link is taken behind the vertical gate, where there are half as many channels as before it, and both stacks have residuals.
+
+To v is added, beyond the paper, where in the image it is (W p, p the sines and cosines of row and column): all else is the same
+everywhere, and a digit would be begun anew at the bottom of an image, below what the stacks can see.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from genmodels.nn import sinusoidal_2d
 
 FIRST = 3  # how far the first layers see: so many rows up, and pixels to the left and right
 
@@ -75,8 +80,13 @@ class PixelStacks(nn.Module):
     It sees `FIRST + layers (kernel // 2)` rows up, and as many pixels to either side.
     """
 
-    def __init__(self, channels: int, width: int, layers: int, kernel: int, classes: int) -> None:
+    where: Tensor
+
+    def __init__(self, shape: Sequence[int], width: int, layers: int, kernel: int, classes: int) -> None:
         super().__init__()
+        channels, height, breadth = shape
+        self.register_buffer("where", sinusoidal_2d(height, breadth, width).permute(2, 0, 1)[None], persistent=False)
+        self.place = nn.Conv2d(width, width, 1, bias=False)
         self.first_down = nn.Conv2d(channels, width, (FIRST, 2 * FIRST + 1))
         self.first_right = nn.Conv2d(channels, width, (1, FIRST))
         gated = nn.ModuleList(GatedLayer(width, kernel, classes) for _ in range(layers))
@@ -84,7 +94,7 @@ class PixelStacks(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None) -> Tensor:
         x = x.to(self.first_right.weight.dtype)
-        v = self.first_down(F.pad(x, (FIRST, FIRST, FIRST, -1)))
+        v = self.first_down(F.pad(x, (FIRST, FIRST, FIRST, -1))) + self.place(self.where)
         h = self.first_right(F.pad(x, (FIRST, -1)))
         for layer in self.layers:
             v, h = layer(v, h, y)

@@ -92,7 +92,7 @@ class PixelCNN(Model):
                 raise ValueError(f"{name}: at least {least}, not {value}")
         self.shape, self.levels, self.classes, self.lr = tuple(shape), levels, classes, lr
         channels = shape[0]
-        self.stacks = PixelStacks(channels, width, layers, kernel, classes)
+        self.stacks = PixelStacks(self.shape, width, layers, kernel, classes)
         self.head: Head = (
             CategoricalHead(width, channels, levels)
             if head == "categorical"

@@ -28,12 +28,12 @@ def main() -> None:
     gan, folder = WGAN(), run.folder / "wgan"
 
     def look(step: int) -> dict[str, float]:
-        samples = gan.sample(run.count(2_000, 100), generator=torch.Generator().manual_seed(run.seed))
+        samples = gan.sample(run.count(1_000, 100), generator=torch.Generator().manual_seed(run.seed))
         largest = max(parameter.abs().max().item() for parameter in gan.critic.parameters())
         return {"watch/fd": judge_digits(samples)["fd"], "watch/largest_weight": largest}
 
     batches = Shuffled(mnist("train"), 128, run.seed)
-    hooks = [Hook(run.count(1_000, 10), look)]
+    hooks = [Hook(run.count(400, 10), look)]
     fit(gan, gan.updates(), batches, minutes=run.minutes, folder=folder, device=run.device, seed=run.seed, hooks=hooks)
     gan.save(folder)
     gan.cpu()

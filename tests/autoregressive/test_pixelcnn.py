@@ -227,7 +227,7 @@ def test_what_is_cached_paints_the_same_bits(kind: Kind) -> None:
             model.sample(12, cond=cond, temperature=temperature, generator=seeded(1), cached=cached) for cached in (True, False)
         )
         assert torch.equal(fast, slow)
-        assert len(fast.unique(dim=0)) > 6
+        assert len(fast.unique(dim=0)) > 4
     known = torch.rand(12, 1, *model.shape[1:], generator=seeded(2)) < 0.5
     x = images(12, model)
     fast, slow = (model.complete(x, known, cond=cond, generator=seeded(1), cached=cached) for cached in (True, False))
