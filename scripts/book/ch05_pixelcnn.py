@@ -22,7 +22,7 @@ from genmodels.viz import curves, grid, strips
 def train(run: Recipe) -> PixelCNN:
     """A PixelCNN of bits in ten classes."""
     pixels = PixelCNN(shape=(1, 28, 28), levels=2, width=32, layers=8, kernel=5, classes=10)
-    digits = Shuffled(mnist("train").pairs, 32, run.seed)
+    digits = Shuffled(mnist("train").pairs, 16, run.seed)
 
     def batches(step: int) -> tuple[torch.Tensor, torch.Tensor]:
         images, labels = digits(step)

@@ -17,7 +17,7 @@ def train(run: Recipe) -> PixelCNN:
     """A PixelCNN of grey levels."""
     pixels = PixelCNN(shape=(1, 28, 28), levels=256, width=32, layers=8, kernel=5, head="logistics", mixtures=10)
     folder = run.folder / "model"
-    digits = Shuffled(mnist("train"), 32, run.seed)
+    digits = Shuffled(mnist("train"), 16, run.seed)
     fit(pixels, pixels.updates(), digits, minutes=run.minutes, folder=folder, device=run.device, seed=run.seed)
     pixels.save(folder)
     run.picture("curves", curves(folder / "metrics.jsonl"))
