@@ -267,6 +267,18 @@ def test_a_state_does_not_mix_with_that_of_other_updates() -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in other.state().items())
 
 
+def test_what_is_frozen_stays() -> None:
+    model = layer([[1.0]], [1.0])
+    model.weight.requires_grad_(False)
+    update = active(model)
+    assert list(update.parameters) == ["bias"]
+    take(update, [1, 2])
+    assert model.weight.item() == 1.0
+    assert model.bias.item() != 1.0
+    with pytest.raises(ValueError, match=r"update 'u' has no parameters to move .*frozen"):
+        active(model.requires_grad_(False))
+
+
 # -------------------------------------------------------------------------------------------------------------- refusals
 
 

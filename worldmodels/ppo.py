@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genmodels import storage
+from genmodels.losses import advantages, clipped_gain
 from genmodels.nn import mlp
 from genmodels.random_streams import stream
 from genmodels.storage import Sealed
@@ -188,9 +189,7 @@ class PPO(Learner):
 
     def _actor_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         log_prob = self._log_prob(batch["x"], batch["act"])
-        ratio = (log_prob - batch["old"]).exp()
-        clipped = ratio.clamp(1.0 - self.clip, 1.0 + self.clip)
-        gain = torch.minimum(ratio * batch["advantage"], clipped * batch["advantage"]).mean()
+        gain = clipped_gain(log_prob - batch["old"], batch["advantage"], self.clip).mean()
         kl = (batch["old"] - log_prob).mean().detach()
         return -gain - self.entropy * self._entropy(batch["x"]), {"kl": kl}
 
@@ -236,13 +235,8 @@ def gae(stretch: Stretch, value: Tensor, gamma: float, lam: float) -> Tensor:
 
     A dream that ended is worth nothing more; one that was cut is worth what V says of the last it saw.
     """
-    advantage, onward = torch.zeros_like(value), torch.zeros_like(value[0])
-    later = stretch.after
-    for t in reversed(range(len(value))):
-        worth = stretch.going[t] * later + stretch.cut[t]
-        onward = stretch.rew[t] + gamma * worth - value[t] + gamma * lam * stretch.going[t] * onward
-        advantage[t], later = onward, value[t]
-    return advantage
+    after = torch.cat([value[1:], stretch.after[None]])
+    return advantages(stretch.rew, value, stretch.going * after + stretch.cut, stretch.going, gamma, lam)
 
 
 class _Value(nn.Module):

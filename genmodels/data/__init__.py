@@ -17,8 +17,17 @@
 | `AttributeFolder(folder, table, size)` | your own, with a table of attributes as CelebA's | (N, 3, size, size) uint8 |
 | `idx_folder(folder, split)` | files in MNIST's format | (N, 1, H, W) uint8 |
 | `texts(path, template)` | your own texts: a folder, or rows of CSV or JSON | list of str |
+| `string_task(task, n, seed, split)` | strings to reverse or sort, dates to write as ISO has them | list of (str, str) |
+| `translations(n, seed, split)` | sentences in English and German, by a grammar | list of (str, str) |
+| `passages(n, seed, split, long)` | passages about people, questions and where their answers stand | list of `Passage` |
 | `Vocabulary.of(texts, unit)` | characters or words as numbers, and back | (T,) int64 |
+| `BytePairs.of(texts, size)` | bytes that often stand together as numbers, and back | (T,) int64 |
+| `ShopLetters()` | letters to a shop, and replies whose worth is known exactly | (str, str) |
+| `preferences(worth, noise, seed)` | which of two texts somebody prefers, not always rightly | (M, 2) |
+| `Answered(prompts, answers)` | prompts and their answers in one text each | (B, T), (B,), (B,) |
+| `Spelling.of(texts, least)` | frequent words as numbers, all others spelled | (T,) int64 |
 | `Padded(sequences)` | sequences of different lengths, and their lengths | (B, T, ...), (B,) |
+| `Pairs(sources, targets)` | pairs of sequences of different lengths | twice what `Padded` has |
 | `TextWindows(sequence, length, stride)` | a long sequence as windows, side by side or at every place | (length,) |
 | `Streams(sequence, streams, window)` | a long sequence as windows, step after step | (streams, window, ...), (streams,) |
 
@@ -29,7 +38,9 @@ A public set is looked for in `$GENMODELS_DATA`, in `shared/data` beside the che
 downloaded from its own address; its SHA-256 is checked in every case (`genmodels.data.downloads`).
 """
 
+from genmodels.data.answered import Answered
 from genmodels.data.attribute_folder import AttributeFolder
+from genmodels.data.byte_pairs import BytePairs
 from genmodels.data.chorales import chorales, quarter_chorales, quarters
 from genmodels.data.cifar10 import cifar10
 from genmodels.data.downloads import DataNotFound
@@ -41,22 +52,34 @@ from genmodels.data.labelled_images import Labelled
 from genmodels.data.mnist import binarised, mnist, stacked_mnist
 from genmodels.data.moons import Moons
 from genmodels.data.padded import Padded
+from genmodels.data.pairs import Pairs
+from genmodels.data.passages import Passage, passages
 from genmodels.data.shakespeare import shakespeare
 from genmodels.data.shapes import Shapes
+from genmodels.data.shop_letters import ShopLetters, preferences
+from genmodels.data.spelling import Spelling
 from genmodels.data.streams import Streams
+from genmodels.data.string_tasks import string_task
 from genmodels.data.text_files import texts
 from genmodels.data.text_windows import TextWindows
+from genmodels.data.translations import translations
 from genmodels.data.vocabulary import Vocabulary
 
 __all__ = [
+    "Answered",
     "AttributeFolder",
+    "BytePairs",
     "DataNotFound",
     "GaussianGrid",
     "ImageFolder",
     "Labelled",
     "Moons",
     "Padded",
+    "Pairs",
+    "Passage",
     "Shapes",
+    "ShopLetters",
+    "Spelling",
     "Streams",
     "TextWindows",
     "Vocabulary",
@@ -66,9 +89,13 @@ __all__ = [
     "fashion_mnist",
     "idx_folder",
     "mnist",
+    "passages",
+    "preferences",
     "quarter_chorales",
     "quarters",
     "shakespeare",
     "stacked_mnist",
+    "string_task",
     "texts",
+    "translations",
 ]

@@ -4,6 +4,7 @@
 |---|---|
 | `adversarial.py` | what generators and critics want of each other |
 | `penalties.py` | what keeps a critic smooth |
+| `proximal.py` | what a policy learns from what it did, step by small step |
 """
 
 from genmodels.losses.adversarial import (
@@ -21,12 +22,15 @@ from genmodels.losses.adversarial import (
     wasserstein_generator,
 )
 from genmodels.losses.penalties import clip_weights, gradient_penalty, r1_penalty, spectral_norm
+from genmodels.losses.proximal import advantages, clipped_gain
 
 __all__ = [
     "ADVERSARIAL",
     "Adversarial",
     "AdversarialName",
+    "advantages",
     "clip_weights",
+    "clipped_gain",
     "critic_accuracy",
     "gradient_penalty",
     "hinge_critic",

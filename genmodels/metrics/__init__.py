@@ -22,12 +22,16 @@
 | `judge(name)`, `judge_checksum(name)` | the classifiers behind all this: "mnist" and "mnist-second" |
 | `shape_judge()`, `scene_words(scenes)` | the classifier of captioned shapes, and what it should read of each |
 | `recall_at(queries, items, k, among)` | how often paired embeddings find each other |
+| `bleu(translations, references)` | how near translations are to what people wrote |
+| `answer_f1(told, right)`, `exact_match(told, right)` | how near answers are to the right ones |
 | `PCA.fit(images, k)`, `trivial_digits(n, seed)` | the trivial autoencoder and generator |
 
 No figure is called FID: that name belongs to another judge.
 """
 
 from genmodels.metrics.annealed_importance import Normaliser, annealed_importance, geometric, metropolis
+from genmodels.metrics.answers import answer_f1, exact_match
+from genmodels.metrics.bleu import bleu
 from genmodels.metrics.digits import class_recalls, digit_memorisation, judge_digits, label_accuracy, trivial_digits
 from genmodels.metrics.frechet import frechet_distance, kernel_distance, relative_frechet
 from genmodels.metrics.gan_watch import GanWatch
@@ -60,9 +64,12 @@ __all__ = [
     "ShapeJudge",
     "StackedModes",
     "annealed_importance",
+    "answer_f1",
+    "bleu",
     "c2st",
     "class_recalls",
     "digit_memorisation",
+    "exact_match",
     "frechet_distance",
     "gaussian_nats",
     "geometric",

@@ -8,13 +8,15 @@
 | `fourier_features.py` | numbers made easy to tell apart |
 | `attention.py` | each place gathers what it asks for from the others |
 | `transformer.py` | blocks of attention, one above the other |
+| `lora.py` | what a large layer learns anew, in few numbers |
 | `unet.py` | images to images, given what else is told |
 | `mixture.py` | the layer that ends in mixtures of Gaussians |
 """
 
-from genmodels.nn.attention import Attention, Past, rotated, sinusoidal, sinusoidal_2d
+from genmodels.nn.attention import Attention, Past, attention_weights, rotated, sinusoidal, sinusoidal_2d
 from genmodels.nn.conv import ConvDecoder, ConvEncoder
 from genmodels.nn.fourier_features import FourierFeatures
+from genmodels.nn.lora import LowRank, add_low_rank, load_low_rank, merge_low_rank, save_low_rank
 from genmodels.nn.mixture import MixtureHead
 from genmodels.nn.mlp import mlp
 from genmodels.nn.norm import PixelNorm
@@ -26,6 +28,7 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "FourierFeatures",
+    "LowRank",
     "Memory",
     "MixtureHead",
     "Past",
@@ -33,8 +36,13 @@ __all__ = [
     "Positions",
     "Transformer",
     "UNet",
+    "add_low_rank",
+    "attention_weights",
+    "load_low_rank",
+    "merge_low_rank",
     "mlp",
     "rotated",
+    "save_low_rank",
     "sinusoidal",
     "sinusoidal_2d",
 ]

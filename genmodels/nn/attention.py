@@ -11,8 +11,11 @@ where they stand.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from typing import NamedTuple
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -87,15 +90,7 @@ class Attention(nn.Module):
             seen: whether each place that is gathered from is really there, (B, S) of bool; padding is not.
             past: keys and values of the places before x. Of a context, those of all of it: it is not looked at again.
         """
-        q = _heads(self.query(x), self.heads)
-        if context is not None and past is not None:
-            past_and_new = past
-        else:
-            k, v = (_heads(part, self.groups) for part in self.key_value(x if context is None else context).chunk(2, -1))
-            before = 0 if past is None else past.length
-            if self.rotary:
-                q, k = rotated(q, before), rotated(k, before)
-            past_and_new = Past(k, v) if past is None else Past(torch.cat([past.keys, k], 2), torch.cat([past.values, v], 2))
+        q, past_and_new = self._queries(x, context, past)
         plain = self.causal and seen is None and past is None  # what kernels know by themselves
         gathered = F.scaled_dot_product_attention(
             q,
@@ -107,6 +102,31 @@ class Attention(nn.Module):
         )
         return self.out(gathered.transpose(1, 2).flatten(2)), past_and_new
 
+    @torch.no_grad()
+    def weights(
+        self, x: Tensor, context: Tensor | None = None, *, seen: Tensor | None = None, past: Past | None = None
+    ) -> Tensor:
+        """How much of each place goes into what each place of x gathers: (B, heads, T, S), every row of which sums to 1.
+
+        The arguments are those of `forward`, which gathers with these weights, dropout aside, and never lays them out.
+        """
+        q, past_and_new = self._queries(x, context, past)
+        keys = past_and_new.keys.repeat_interleave(self.heads // self.groups, 1)
+        scores = (q @ keys.mT).float() / math.sqrt(q.shape[-1])
+        mask = self._mask(q.shape[2], past_and_new.length, seen, q.device)
+        return (scores if mask is None else scores.masked_fill(~mask, -torch.inf)).softmax(-1)
+
+    def _queries(self, x: Tensor, context: Tensor | None, past: Past | None) -> tuple[Tensor, Past]:
+        """The queries of x, and the keys and values that they are held against, those of the past first."""
+        q = _heads(self.query(x), self.heads)
+        if context is not None and past is not None:
+            return q, past
+        k, v = (_heads(part, self.groups) for part in self.key_value(x if context is None else context).chunk(2, -1))
+        if self.rotary:
+            before = 0 if past is None else past.length
+            q, k = rotated(q, before), rotated(k, before)
+        return q, Past(k, v) if past is None else Past(torch.cat([past.keys, k], 2), torch.cat([past.values, v], 2))
+
     def _mask(self, asking: int, given: int, seen: Tensor | None, device: torch.device) -> Tensor | None:
         """Which places may gather from which, broadcast to (B, heads, T, S); None where all may."""
         mask = None if seen is None else seen[:, None, None, :]
@@ -114,6 +134,30 @@ class Attention(nn.Module):
             before = torch.ones(asking, given, dtype=torch.bool, device=device).tril(given - asking)
             mask = before if mask is None else mask & before
         return mask
+
+
+@contextlib.contextmanager
+def attention_weights(model: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """The weights (B, heads, T, S) of each `Attention` of a model, by its name, at its last call within.
+
+        with attention_weights(gpt) as weights:
+            gpt.begin(prompt)
+        weights["stack.blocks.0.attention"]
+
+    They are worked out beside what the model does; where nobody asks, nothing is.
+    """
+    weights: dict[str, Tensor] = {}
+
+    def keep(name: str, attention: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        assert isinstance(attention, Attention)
+        weights[name] = attention.weights(*given, **named)
+
+    with contextlib.ExitStack() as hooks:
+        for name, module in model.named_modules():
+            if isinstance(module, Attention):
+                hook = module.register_forward_pre_hook(partial(keep, name), with_kwargs=True)
+                hooks.callback(hook.remove)
+        yield weights
 
 
 def _heads(x: Tensor, heads: int) -> Tensor:

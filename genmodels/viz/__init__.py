@@ -10,13 +10,16 @@
 | `inverse_cdf_grid(decode)` | what is decoded from a plane of latents, each cell equally probable |
 | `flow_panels(x, z, noise, samples)` | a flow in the plane: data and their latents, noise and the samples it becomes |
 | `scatter(samples, centres, real)` | samples in the plane above the real points |
+| `reading_map(weights, written, read)` | where a text was read while another was written, both beside it |
 | `piano_rolls(rolls)` | pieces of music, keys against time |
+| `attention_maps(weights)`, `attention_page(tokens, weights)` | what gathers from where: maps, and a page of the text itself |
 | `curves(metrics)` | every figure of a run's `metrics.jsonl` against the step |
 | `pit_histogram(values)` | where what came lay in what was predicted: flat if the predictions know what they do not know |
 | `spread(groups)` | groups of numbers: each of them, their mean and its uncertainty |
 | `intervals(lines)` | means against a quantity, each with its uncertainty |
 """
 
+from genmodels.viz.attention_maps import attention_maps, attention_page
 from genmodels.viz.calibration_histogram import pit_histogram, uniform_distance
 from genmodels.viz.curves import curves
 from genmodels.viz.figure import Picture
@@ -27,10 +30,13 @@ from genmodels.viz.latents import inverse_cdf_grid, latent_histograms, latent_sc
 from genmodels.viz.piano_rolls import piano_rolls
 from genmodels.viz.png import png, save_png
 from genmodels.viz.points import scatter
+from genmodels.viz.reading_map import reading_map
 from genmodels.viz.spread import spread
 
 __all__ = [
     "Picture",
+    "attention_maps",
+    "attention_page",
     "curves",
     "flow_panels",
     "grid",
@@ -41,6 +47,7 @@ __all__ = [
     "piano_rolls",
     "pit_histogram",
     "png",
+    "reading_map",
     "reconstructions",
     "save_png",
     "scatter",

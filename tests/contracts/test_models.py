@@ -32,7 +32,8 @@ from genmodels.dynamics import MDNRNN, Window, Windows
 from genmodels.energy import DBN, NCSN, RBM, EnergyModel
 from genmodels.flows import FFJORD, Glow, MultiScaleRealNVP, RealNVP
 from genmodels.gans import DCGAN, GAN, WGAN, WGANGP, ConditionalGAN
-from genmodels.language import BERT, GPT
+from genmodels.language import BERT, GPT, T5
+from genmodels.language.alignment import DPO, PPO, RewardModel
 from genmodels.model import Autoencodes, Density, Interpolates, LogProb, Model, NotSupported, Samples, load
 from genmodels.training import Hook, fit
 
@@ -115,6 +116,11 @@ def outfits(n: int) -> Tensor:
     """Six features that have 2 to 7 values each; the lower ones are more frequent."""
     shares = torch.stack([torch.rand(6, generator=seeded(i)) for i in range(n)])
     return (shares.square() * torch.arange(2, 8)).long()
+
+
+def pairs_of_outfits(n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Texts two and two, the better first; each begins with two tokens of a prompt, and some are shorter."""
+    return outfits(2 * n).view(n, 2, 6), torch.full((n, 2), 2), 4 + torch.arange(2 * n).view(n, 2) % 3
 
 
 def stretches(n: int) -> Window:
@@ -379,6 +385,21 @@ EXAMPLES += [
         sized=False,
     ),
     Example(
+        "t5",
+        T5,
+        {"tokens": 7, "width": 8, "layers": 1, "heads": 2},
+        # the tokens, the start; a block that reads and one that writes, which has attention twice; the last norms
+        7 * 8
+        + 8
+        + (2 * 16 + linear(8, 8) + linear(8, 16) + linear(8, 8) + linear(8, 32) + linear(32, 8))
+        + (3 * 16 + 2 * (linear(8, 8) + linear(8, 16) + linear(8, 8)) + linear(8, 32) + linear(32, 8))
+        + 2 * 16,
+        lambda n: (outfits(n), outfits(n)[:, 1:4]),
+        set(),
+        noisy=False,
+        sized=False,
+    ),
+    Example(
         "lstm of frames",
         RNN,
         {"size": 3, "hidden": 6, "embed": 4, "likelihood": "bernoulli", "length": 5},
@@ -564,6 +585,36 @@ EXAMPLES += [
         AUTOENCODER,
         kind="bound",
         enlarged={"shape": (3, 16, 16)},
+    ),
+]
+
+# A GPT as small as can be: the tokens, the start; a block's norms, attention and layers; the last norm.
+WRITER: dict[str, Any] = {"tokens": 7, "width": 8, "layers": 1, "heads": 2, "length": 9}
+OF_WRITER = 7 * 8 + 8 + (2 * 16 + linear(8, 8) + linear(8, 16) + linear(8, 8) + linear(8, 32) + linear(32, 8)) + 16
+FROZEN = frozenset(f"reference.{name}" for name, _ in GPT(**WRITER).named_parameters())
+
+EXAMPLES += [
+    Example(
+        "reward model",
+        RewardModel,
+        WRITER,
+        OF_WRITER + 8,
+        pairs_of_outfits,
+        set(),
+        idle=frozenset({"gpt.stack.norm.bias"}),  # what it adds to every reward alike
+        noisy=False,
+        sized=False,
+    ),
+    Example("dpo", DPO, WRITER, 2 * OF_WRITER, pairs_of_outfits, set(), idle=FROZEN, noisy=False, sized=False),
+    Example(
+        "ppo",
+        PPO,
+        {**WRITER, "texts": 4, "epochs": 2},
+        2 * OF_WRITER + linear(8, 1),
+        lambda n: (outfits(n), 4 + torch.arange(n) % 3),
+        set(),
+        idle=FROZEN,
+        sized=False,
     ),
 ]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genmodels.nn import Attention, Past, rotated, sinusoidal, sinusoidal_2d
+from genmodels.nn import Attention, Past, Transformer, attention_weights, rotated, sinusoidal, sinusoidal_2d
 
 
 def written_out(attention: Attention, x: Tensor, s: Tensor) -> Tensor:
@@ -43,6 +43,63 @@ def test_across_two_sequences_it_is_the_formula_too() -> None:
     torch.testing.assert_close(out, written_out(attention, x, s))
     assert past.length == 3
     torch.testing.assert_close(attention(x[:, 4:], s, past=past)[0], out[:, 4:])  # the context is not looked at again
+
+
+def gathered(attention: Attention, weights: Tensor, s: Tensor) -> Tensor:
+    """What weights (B, heads, T, S) gather from s, which is all that there is."""
+    values = attention.key_value(s).chunk(2, -1)[1].unflatten(-1, (attention.groups, -1)).transpose(1, 2)
+    values = values.repeat_interleave(attention.heads // attention.groups, 1)
+    return attention.out((weights @ values).transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize("how", [{}, {"causal": True}, {"rotary": True}, {"groups": 2, "causal": True, "rotary": True}])
+@pytest.mark.parametrize("padded", [False, True])
+def test_its_weights_gather_what_it_gathers(how: dict[str, Any], padded: bool) -> None:
+    torch.manual_seed(0)
+    attention, x = Attention(16, 4, **how), torch.randn(2, 5, 16)
+    seen = torch.tensor([[True, True, True, False, False], [True] * 5]) if padded else None
+    weights = attention.weights(x, seen=seen)
+    assert weights.shape == (2, 4, 5, 5)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 5))
+    torch.testing.assert_close(gathered(attention, weights, x), attention(x, seen=seen)[0])
+    if how.get("causal"):
+        assert not weights.triu(1).any()
+    if padded:
+        assert not weights[0, ..., 3:].any()
+
+
+def test_its_weights_know_the_past_and_the_context() -> None:
+    torch.manual_seed(0)
+    attention, x = Attention(16, 4, causal=True, rotary=True), torch.randn(2, 7, 16)
+    _, past = attention(x[:, :4])
+    torch.testing.assert_close(attention.weights(x[:, 4:], past=past), attention.weights(x)[:, :, 4:])
+    across, s = Attention(16, 4, context=6), torch.randn(2, 3, 6)
+    out, past = across(x, s)
+    weights = across.weights(x, s, past=past)
+    assert weights.shape == (2, 4, 7, 3)
+    torch.testing.assert_close(gathered(across, weights, s), out)
+
+
+def test_weights_are_told_of_every_layer_while_someone_asks() -> None:
+    torch.manual_seed(0)
+    stack, x, context = Transformer(16, 2, 4, 9, causal=True, context=5), torch.randn(2, 6, 16), torch.randn(2, 3, 5)
+    before = stack(x, context)[0]
+    with attention_weights(stack) as weights:
+        assert torch.equal(stack(x, context)[0], before)
+    assert {name: tuple(each.shape) for name, each in weights.items()} == {
+        "blocks.0.attention": (2, 4, 6, 6),
+        "blocks.0.across": (2, 4, 6, 3),
+        "blocks.1.attention": (2, 4, 6, 6),
+        "blocks.1.across": (2, 4, 6, 3),
+    }
+    kept = weights["blocks.0.attention"]
+    torch.testing.assert_close(kept, stack.blocks[0].attention.weights(stack.blocks[0].norms[0](x + stack.places[:6])))
+    stack(x + 1, context)
+    assert weights["blocks.0.attention"] is kept, "nobody asks any more"
+    assert not any(module._forward_pre_hooks for module in stack.modules())
+    with pytest.raises(RuntimeError, match="within"), attention_weights(stack):
+        raise RuntimeError("within")
+    assert not any(module._forward_pre_hooks for module in stack.modules())
 
 
 @pytest.mark.parametrize("rotary", [False, True])

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from genmodels.language import GPT
 from genmodels.sampling import beam_search, generate
 from genmodels.sampling.decoding import FREE, likeliest, nucleus, penalised
 
@@ -254,6 +255,66 @@ def test_where_there_are_fewer_texts_than_beams_the_rest_is_impossible() -> None
     found = beam_search(Chain([0.3, 0.7], [[0.5, 0.5]] * 2), NOTHING, 1, beams=5, length_penalty=1.0)
     assert found.tokens.shape == (1, 5, 1)
     assert found.log_prob[0].exp().tolist() == pytest.approx([0.7, 0.3, 0, 0, 0])
+
+
+# ------------------------------------------------------------------------------------------- a model that keeps what it read
+
+
+def small_gpt() -> GPT:
+    """It sees eight tokens: of longer texts it reads the later half anew."""
+    torch.manual_seed(0)
+    gpt = GPT(tokens=7, width=16, layers=2, heads=2, length=8).eval()
+    with torch.no_grad():
+        for parameter in gpt.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return gpt
+
+
+class Reader:
+    """The same model without a memory: it reads all that is in sight anew at each step."""
+
+    def __init__(self, gpt: GPT) -> None:
+        self.gpt = gpt
+
+    def begin(self, prompt: Tensor) -> tuple[Tensor, Tensor]:
+        return self.gpt.begin(prompt)[0], prompt[:, -self.gpt.length :]
+
+    def advance(self, token: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        text = torch.cat([state, token[:, None]], 1)
+        return self.begin(text if text.shape[1] <= self.gpt.length else text[:, -(self.gpt.length // 2) :])
+
+    def pick(self, state: Tensor, rows: Tensor) -> Tensor:
+        return state[rows]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({}, {"temperature": 0.0}, {"temperature": 0.7}, {"top_k": 3}, {"top_p": 0.8}, {"repetition_penalty": 1.5}),
+        *({"prefix": torch.tensor([FREE, 3, FREE, 0])}, {"end": 2}),
+        {"temperature": 1.3, "top_k": 5, "top_p": 0.9, "repetition_penalty": 1.2, "end": 6},
+    ],
+)
+@pytest.mark.parametrize("read", [0, 3])
+def test_the_same_seed_writes_the_same_alone_and_among_sixteen(options: dict[str, Any], read: int) -> None:
+    gpt = small_gpt()
+    prompts = torch.arange(16 * read).view(16, read) * 5 % 7
+    together = generate(gpt, prompts, 15, seed=4, **options)
+    for row in (0, 5, 10, 15):
+        alone = generate(gpt, prompts[row : row + 1], 15, seed=4, rows=torch.tensor([row]), **options)
+        assert torch.equal(alone[0], together[row])
+    assert torch.equal(generate(Reader(gpt), prompts, 15, seed=4, **options), together)
+
+
+@pytest.mark.parametrize("end", [None, 2])
+def test_beams_keep_the_memory_of_the_texts_they_go_on_with(end: int | None) -> None:
+    gpt, prompts = small_gpt(), torch.arange(48).view(16, 3) * 5 % 7
+    together = beam_search(gpt, prompts, 12, beams=3, end=end, length_penalty=0.5)
+    read = beam_search(Reader(gpt), prompts, 12, beams=3, end=end, length_penalty=0.5)
+    assert torch.equal(together.tokens, read.tokens)
+    for row in (0, 7, 15):
+        alone = beam_search(gpt, prompts[row : row + 1], 12, beams=3, end=end, length_penalty=0.5)
+        assert torch.equal(alone.tokens[0], together.tokens[row])
 
 
 # ------------------------------------------------------------------------------------------------------------- bad input
