@@ -31,12 +31,12 @@ from genmodels.storage import write_bytes
 from genmodels.training import Hook, Shuffled, Update, fit
 from genmodels.viz import curves, intervals
 
-PREFERRED = 12_000  # replies that are compared, two and two
-NOISE = 0.5  # in worth: of two replies that differ by one, the better is preferred seven times in eight
+PREFERRED = 20_000  # replies that are compared, two and two
+NOISE = 0.3  # in worth: of two replies that differ by one, the better is preferred 29 times in 30
 LEASHES = (0.3, 0.1, 0.03, 0.0)
 LEASH = 0.1  # the one that is held to the bars
 DRAWN = ("reward", "dpo", f"ppo_{LEASH:g}")  # trainings of which the curves are drawn
-SHARE_OF_LEASH = 0.5 / len(LEASHES)
+SHARE_OF_LEASH = 0.4 / len(LEASHES)
 AT_ONCE = 2_000  # texts
 LOOK = 25  # steps of PPO between two looks
 BEST_OF = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -143,8 +143,8 @@ def pairs(shop: Shop, gpt: GPT, n: int, noise: float, seed: int) -> Part:
 
 def judged(run: Recipe, shop: Shop, first: GPT, preferred: Part) -> RewardModel:
     """A reward model, in units of what the supervised GPT writes, as the true reward is."""
-    reward = RewardModel.of(first, dropout=0.1)
-    shop.train("reward", reward, reward.updates(), Shuffled(preferred, 64, run.seed), share=0.2)
+    reward = RewardModel.of(first, dropout=0.1, lr=1e-3)
+    shop.train("reward", reward, reward.updates(), Shuffled(preferred, 64, run.seed), share=0.3)
     held_out = pairs(shop, first, run.count(6_000, 20), 0.0, run.seed + 2_000)
     with torch.no_grad():
         batch = to_device(held_out[torch.arange(len(held_out))], shop.device)
@@ -158,7 +158,7 @@ def judged(run: Recipe, shop: Shop, first: GPT, preferred: Part) -> RewardModel:
 def optimised(run: Recipe, shop: Shop, first: GPT, reward: RewardModel, leash: float) -> tuple[PPO, list[dict[str, float]]]:
     """A policy that has learned from the reward, and what was seen of it on the way."""
     name = f"ppo_{leash:g}"
-    ppo = PPO.of(first, reward, end=shop.end, beta=leash, texts=run.count(128, 4), epochs=run.count(4, 2))
+    ppo = PPO.of(first, reward, end=shop.end, beta=leash, texts=run.count(128, 4), epochs=run.count(4, 2), lr=1e-3)
 
     def watch(step: int) -> dict[str, float]:
         seen = look(shop, ppo.policy, first, reward, run.count(300, 4), run.seed + step)
@@ -225,7 +225,7 @@ def main() -> None:
     n, seed = run.count(AT_ONCE, 10), run.seed + 5_000
     text = samples(shop, "supervised", first)
 
-    dpo = DPO.of(first, beta=LEASH)
+    dpo = DPO.of(first, beta=LEASH, lr=5e-4)
     shop.train("dpo", dpo, dpo.updates(), Shuffled(preferred, 64, run.seed), share=0.1)
     ends = [look(shop, dpo.policy, first, reward, n, seed)]
     report(run, "DPO", ends[0], held=True)

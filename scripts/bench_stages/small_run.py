@@ -1,0 +1,151 @@
+"""A small run of the preset `carracing`, models at their full size and hardly trained."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import envs
+from bench_stages.rates import Work
+from genmodels.model import Model
+from worldmodels import stages
+from worldmodels.agent import Agent
+from worldmodels.blind_policies import Wanderer
+from worldmodels.controller import Controller, sight_size
+from worldmodels.latents import Latents
+from worldmodels.pipeline import CHAIN, enter
+from worldmodels.presets import carracing
+from worldmodels.replay_store import Replay
+from worldmodels.rollout import rollout, steps
+from worldmodels.run import Run, Stage
+
+
+class Bench:
+    """What the agent's stages are measured on."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self.folder, self.seconds = folder, seconds
+
+    @cached_property
+    def run(self) -> Run:
+        """Frames, a V, latents and an M."""
+        whole = carracing()
+        small = replace(
+            whole,
+            collect=replace(whole.collect, episodes=64),
+            vision=replace(whole.vision, steps=50),
+            memory=replace(whole.memory, steps=50),
+            rounds=1,
+        )
+        run = Run.create(small, "bench", self.folder, quiet=True)
+        for stage in (Stage.ROLLOUT, Stage.VISION, Stage.ENCODE, Stage.MEMORY):
+            enter(run, envs.make, stage, 1, CHAIN[stage])
+        return run
+
+    @cached_property
+    def replay(self) -> Replay:
+        """Of random drives."""
+        return Replay.open(self.run / "replay")
+
+    @cached_property
+    def latents(self) -> Latents:
+        """Of the same."""
+        return Latents.open(self.run / "latents")
+
+    @cached_property
+    def vision(self) -> Any:
+        """V."""
+        return Model.load(self.run / "vision")
+
+    @cached_property
+    def memory(self) -> Any:
+        """M."""
+        return Model.load(self.run / "memory")
+
+    @cached_property
+    def space(self) -> Any:
+        """Of actions."""
+        return stages.actions(self.run, envs.make)
+
+    def controller(self, hidden: tuple[int, ...] = ()) -> Controller:
+        """An untrained C; the paper's is linear."""
+        return Controller(sight_size(self.memory, "zh"), 2, hidden)
+
+    def dream(self, slots: int, **options: Any) -> Any:
+        """Dreams of M."""
+        return stages.dream(self.run, self.memory, self.space, slots, horizon=1000, **options)
+
+    def agent(self, slots: int, candidates: int = 0) -> Agent:
+        """V, M and a linear C, or a population of them."""
+        controller = self.controller()
+        population = torch.randn(candidates, len(controller.vector())) * 0.1 if candidates else None
+        return Agent(self.vision, self.memory, controller, "zh", population=population)
+
+    # ---- simulators
+
+    def envpool(self, slots: int) -> Work:
+        """Frames of EnvPool, driven at random and looked at by nobody."""
+        import envpool
+
+        pool = envpool.make("CarRacing-v3", env_type="gymnasium", num_envs=slots, num_threads=2, seed=1)
+        pool.reset()
+        action = np.zeros((slots, 3), np.float32)
+        action[:, 1] = 0.2
+
+        def work() -> float:
+            for _ in range(10):
+                pool.step(action)
+            return 10.0 * slots
+
+        return work
+
+    def gymnasium(self) -> Work:
+        """Frames of one process of Gymnasium."""
+        import gymnasium
+
+        env = gymnasium.make("CarRacing-v3")
+        env.reset(seed=1)
+
+        def work() -> float:
+            for _ in range(10):
+                *_, end, cut, _ = env.step(np.array([0.0, 0.2, 0.0], np.float32))
+                if end or cut:
+                    env.reset()
+            return 10.0
+
+        return work
+
+    def collected(self) -> Work:
+        """Frames driven by a random policy, all decisions kept on disk."""
+        world = self.run.experiment.world
+        number = iter(range(1 << 30))
+
+        def work() -> float:
+            turn = next(number)
+            place = self.folder / f"replay-{turn}"
+            env = stages.world(self.run, envs.make, turn)
+            with closing(env), Replay.create(place, action_size=2) as replay:
+                policy = Wanderer(env.single_action_space, "correlated", span=8, seed=turn, drift=(0.0, 0.2))
+                kept = rollout(env, policy, 2 * world.slots, keep=lambda one, _: bool(replay.append(one)), quiet=True)
+            return float(sum(one.length for one in kept) * int(world.options["repeat"]))
+
+        return work
+
+    def driven(self, slots: int, candidates: int = 0) -> Work:
+        """Frames driven by an agent."""
+        env = envs.make("carracing", slots, 1, **{**self.run.experiment.world.options, "stalled": 1 << 20})
+        going = steps(env, self.agent(slots, candidates), 1)
+        repeat = int(self.run.experiment.world.options["repeat"])
+
+        def work() -> float:
+            for _ in range(4):
+                next(going)
+            return 4.0 * slots * repeat
+
+        return work
