@@ -44,7 +44,7 @@ EAGER = {
     "worldmodels": {"torch", "numpy", "safetensors", "rich", "gymnasium", "cma", "zarr"},
     "envs": {"numpy", "gymnasium"},
 }
-EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py", "viz/png.py")}
+EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py", "viz/gif.py", "viz/png.py")}
 EAGER_BY_FILE["worldmodels/sb3.py"] = {"stable_baselines3"}
 
 

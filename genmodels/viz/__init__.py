@@ -1,4 +1,5 @@
-"""Pictures of what a model does. A picture is a value, a uint8 array (H, W, 3); `save_png` writes it, `png` makes bytes of it.
+"""Pictures of what a model does. A picture is a value, a uint8 array (H, W, 3); `save_png` writes it, `png` makes bytes of it,
+`save_gif` writes many that move.
 
 | picture | of |
 |---|---|
@@ -24,6 +25,7 @@ from genmodels.viz.calibration_histogram import pit_histogram, uniform_distance
 from genmodels.viz.curves import curves
 from genmodels.viz.figure import Picture
 from genmodels.viz.flow_panels import flow_panels
+from genmodels.viz.gif import save_gif
 from genmodels.viz.grids import grid, reconstructions, strips
 from genmodels.viz.intervals import intervals
 from genmodels.viz.latents import inverse_cdf_grid, latent_histograms, latent_scatter
@@ -49,6 +51,7 @@ __all__ = [
     "png",
     "reading_map",
     "reconstructions",
+    "save_gif",
     "save_png",
     "scatter",
     "spread",

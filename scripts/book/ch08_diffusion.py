@@ -11,7 +11,7 @@ from genmodels.data import mnist
 from genmodels.diffusion import SAMPLERS, SCHEDULES, Diffusion
 from genmodels.metrics import judge_checksum, judge_digits, label_accuracy
 from genmodels.training import Shuffled, fit
-from genmodels.viz import curves, grid, intervals, reconstructions, strips
+from genmodels.viz import curves, grid, intervals, reconstructions, save_gif, strips
 
 SWEEP = (5, 10, 20, 50, 100)  # steps
 
@@ -74,6 +74,9 @@ def latents(run: Recipe, model: Diffusion) -> None:
     way: list[torch.Tensor] = []
     draw(run, model, 10, steps=run.count(10, 2), show=lambda step, of, guess: way.append(guess))
     run.picture("denoising", strips(torch.stack(way, 1)))
+    way.clear()
+    draw(run, model, run.count(100, 10), steps=run.count(30, 3), show=lambda step, of, guess: way.append(guess))
+    save_gif(run.folder / "denoising.gif", [grid(images, columns=10) for images in way])
 
 
 def schedules(run: Recipe) -> None:

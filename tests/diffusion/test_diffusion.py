@@ -94,6 +94,8 @@ def test_it_learns() -> None:
     means = model.sample(20, cond=torch.arange(20) % 2, steps=10, generator=seeded()).mean((1, 2, 3))
     assert means[0::2].mean().item() == pytest.approx(0.2, abs=0.1)
     assert means[1::2].mean().item() == pytest.approx(0.8, abs=0.1)
+    exact, quick = (model.sample(8, steps=10, generator=seeded(), precision=kind) for kind in ("fp32", "bf16"))
+    assert 0 < (exact - quick).abs().max() < 0.05
 
 
 @pytest.mark.parametrize(
