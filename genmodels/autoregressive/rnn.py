@@ -54,7 +54,21 @@ class Reader(nn.Module):
             raise ValueError(f"cell is 'lstm' or 'gru', not {cell!r}")
         kind, vectors = CELLS[cell]
         self.cells = kind(embed, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+        self._open()
         self.start = nn.Parameter(torch.zeros(vectors, layers, 1, hidden))
+
+    @torch.no_grad()
+    def _open(self) -> None:
+        """Begin with gates' matrices that keep lengths, and forget gates that are open: of plain small numbers, what a layer
+        says to the one above is so little that two of them learned nothing for a thousand steps.
+        """
+        for name, parameter in self.cells.named_parameters():
+            gates = parameter.split(self.cells.hidden_size)
+            if parameter.ndim == 2:
+                for gate in gates:
+                    nn.init.orthogonal_(gate)
+            elif name.startswith("bias_ih") and isinstance(self.cells, nn.LSTM):
+                gates[1].fill_(1.0)
 
     def initial(self, batch: int) -> Tensor:
         """The state of B sequences of which nothing has been read."""

@@ -75,6 +75,7 @@ class Frames(nn.Module):
         super().__init__()
         self.size = self.noise_size = size
         self.embedding = nn.Linear(size, embed)
+        nn.init.normal_(self.embedding.weight, std=0.5)  # few bits are 1: their sum is to be as large as a token
         self.head = nn.Linear(features, size)
 
     def checked(self, x: Tensor) -> Tensor:
