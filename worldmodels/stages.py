@@ -157,7 +157,7 @@ def new_controller(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any])
 def dream(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], slots: int, **options: Any) -> DreamVectorEnv:
     """The run's dream."""
     about = run.experiment.dream
-    settings = {"temperature": about.temperature, "horizon": about.horizon, "alive": about.alive, "precision": precision()}
+    settings = {"temperature": about.temperature, "horizon": about.horizon, "alive": about.alive}
     sees = run.experiment.controller.sees
     starts = find_starts(memory, Latents.open(run / "latents"), about.starts == "any", run.seed(Stage.CONTROLLER))
     return DreamVectorEnv(memory, starts, slots, space, sees=sees, **{**settings, **options})
@@ -202,7 +202,6 @@ def _learner(
         sd=about.sd,
         sd_last=about.sd_last,
         iterations=about.iterations,
-        precision=precision(),
         seed=seed,
     )
 
