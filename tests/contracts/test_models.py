@@ -423,9 +423,14 @@ EXAMPLES += [
     Example(
         "pixelcnn of bits",
         PixelCNN,
-        {"shape": (1, 8, 8), "width": 4, "layers": 2, "kernel": 3},
-        # the first layers; in each layer: down, right, link, out; the head
-        (21 * 4 + 4) + (3 * 4 + 4) + 2 * (2 * (6 * 16 + 4) + 2 * (2 * 16 + 4) + 2 * 16 + 20) + linear(4, 4) + linear(4, 2),
+        {"shape": (1, 8, 8), "width": 6, "layers": 2, "kernel": 3},
+        # the first layers and the place; in each layer: down, right, link, out; the head
+        (21 * 6 + 6)
+        + (3 * 6 + 6)
+        + 6 * 6
+        + 2 * (2 * (6 * 36 + 6) + 2 * (2 * 36 + 6) + 2 * 36 + linear(6, 6))
+        + linear(6, 6)
+        + linear(6, 2),
         uniform(1, 8, 8),
         {Samples, Density},
         kind="exact",
@@ -436,7 +441,7 @@ EXAMPLES += [
         "pixelcnn of colours in classes",
         PixelCNN,
         {"shape": (3, 5, 4), "levels": 4, "width": 4, "layers": 1, "kernel": 5, "classes": 2},
-        (63 * 4 + 4 + 9 * 4 + 4)
+        (63 * 4 + 4 + 9 * 4 + 4 + 4 * 4)
         + (2 * (15 * 16 + 4) + 2 * (3 * 16 + 4) + 2 * 16 + 20 + 2 * 4)
         + (linear(4, 12) + 4 + 2 * 4 + 3 * linear(4, 4)),  # green's hidden units see red, blue's both
         labelled(uniform(3, 5, 4), 2),
@@ -448,7 +453,7 @@ EXAMPLES += [
         "pixelcnn of logistics",
         PixelCNN,
         {"shape": (3, 8, 8), "levels": 256, "width": 4, "layers": 1, "kernel": 3, "head": "logistics", "mixtures": 2},
-        (63 * 4 + 4 + 9 * 4 + 4)
+        (63 * 4 + 4 + 9 * 4 + 4 + 4 * 4)
         + (2 * (6 * 16 + 4) + 2 * (2 * 16 + 4) + 2 * 16 + 20)
         + (linear(4, 4) + linear(4, 2 * (1 + 3 + 3 + 3))),
         uniform(3, 8, 8),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import envs
-from worldmodels import stages
+from worldmodels import playing, stages
 from worldmodels.config import Collect, Evaluation, Experiment, Gradient, MDNRNNConfig, VAEConfig, World
 from worldmodels.controller import Controller
 from worldmodels.pipeline import conclusion, pipeline
@@ -86,8 +86,9 @@ def test_batches_lean_on_the_last_round(two: Run, monkeypatch: pytest.MonkeyPatc
 
 def test_every_second_slot_explores_and_the_others_play_as_they_can(two: Run) -> None:
     seed = two.seed(Stage.ROLLOUT, 2, 0)
-    env = stages.world(two, envs.make, seed)
-    policy, agent = stages._explorer(two, env, 2, seed), stages.load(two)
+    env, agent = stages.world(two, envs.make, seed), stages.load(two)
+    cast = playing.Cast(two.experiment, envs.make, playing.seal(agent.vision, agent.memory, agent.controller))
+    policy = playing._explorer(cast, env, seed)
     obs, _ = env.reset(seed=seed)
     first = np.ones(4, bool)
     noisy, _ = policy.act(obs, policy.initial(4), first)
