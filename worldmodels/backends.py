@@ -91,7 +91,7 @@ class RayCluster(Backend):
                 out.extend(remote.remote(work, self._put[1], task, keep is not None) for task in islice(left, 1))
         finally:
             for unfinished in out:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(self._ray.exceptions.RayError):  # it ended meanwhile, or its worker did
                     self._ray.cancel(unfinished, force=True)
 
     def _cores(self) -> float:
