@@ -224,13 +224,13 @@ def test_what_is_cached_paints_the_same_bits(kind: Kind) -> None:
     cond = torch.arange(12) % model.classes if model.classes > 1 else None
     for temperature in (1.0, 0.5):
         fast, slow = (
-            model.sample(12, cond=cond, temperature=temperature, generator=seeded(1), cached=cached) for cached in (True, False)
+            model.sample(12, cond=cond, temperature=temperature, generator=seeded(3), cached=cached) for cached in (True, False)
         )
         assert torch.equal(fast, slow)
-        assert len(fast.unique(dim=0)) > 4
+        assert len(fast.unique(dim=0)) > 6
     known = torch.rand(12, 1, *model.shape[1:], generator=seeded(2)) < 0.5
     x = images(12, model)
-    fast, slow = (model.complete(x, known, cond=cond, generator=seeded(1), cached=cached) for cached in (True, False))
+    fast, slow = (model.complete(x, known, cond=cond, generator=seeded(3), cached=cached) for cached in (True, False))
     assert torch.equal(fast, slow)
 
 
