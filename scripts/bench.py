@@ -27,6 +27,8 @@ from bench_stages.rates import Measured
 from bench_stages.small_run import Bench
 from bench_stages.whole_process import measure_import, measure_room, measure_startup
 
+from genmodels.allocator import keep_pages
+
 STAGES: dict[str, Callable[[Bench], Measured]] = {
     "rollout": measure_rollout,
     "agent": measure_agent,
@@ -54,6 +56,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="a list for machines, and nothing else")
     options = parser.parse_args()
     found = []
+    keep_pages()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         bench = Bench(Path(folder), options.seconds)
         for name in options.stage:

@@ -13,6 +13,8 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 
 # Each layer of genmodels, and those before it, which it may import; families stand side by side.
 FOUNDATION = (
+    "allocator",
+    "compiled",
     "storage",
     "checkpoints",
     "random_streams",
@@ -45,6 +47,8 @@ EAGER = {
     "envs": {"numpy", "gymnasium"},
 }
 EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py", "viz/gif.py", "viz/png.py")}
+EAGER_BY_FILE["genmodels/compiled/arithmetic.py"] = {"numba", "llvmlite"}
+EAGER_BY_FILE |= {f"genmodels/{name}.py": {"numba"} for name in ("dynamics/step_kernels", "sampling/compiled_noise")}
 EAGER_BY_FILE["worldmodels/sb3.py"] = {"stable_baselines3"}
 
 

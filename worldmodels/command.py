@@ -60,8 +60,10 @@ class Target:
             import torch
 
             torch.set_num_threads(self.options.threads)
+        from genmodels.allocator import keep_pages
         from worldmodels.run import Run
 
+        keep_pages()
         try:
             where = backend(self.options.backend)
             if self.folder is not None:

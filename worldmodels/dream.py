@@ -83,7 +83,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         self._seed = 0
         self._episode, self._step = torch.zeros(num_envs, dtype=torch.long), torch.zeros(num_envs, dtype=torch.long)
         self._z, state = torch.zeros(num_envs, memory.latent_size), memory.initial(num_envs)
-        self._state = type(state)(*(part.clone() for part in state))  # changed in place
+        self._state = type(state)(*(_by_columns(part) for part in state))  # changed in place
         with torch.no_grad():
             self._onward = steps_of(memory, num_envs, precision)
 
@@ -94,8 +94,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
             self._seed, self._episode = seed, torch.zeros_like(self._episode)
         else:
             self._episode = self._episode + 1
-        self._begin(torch.arange(self.num_envs))
-        return self._look(), {}
+        return self._begin(torch.arange(self.num_envs)), {}
 
     @torch.no_grad()
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
@@ -105,15 +104,18 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         outcome, self._state = self._onward(self._z, act, self._state, drawn[:, :-1], self.temperature)
         self._z, self._step = outcome.z, self._step + 1
         rew = outcome.rew if self.memory.predicts_reward else torch.full((self.num_envs,), self.alive)
-        end = drawn[:, -1] < outcome.end
-        trunc = ~end & (self._step >= self.horizon)
-        obs, info = self._look(), {"end_probability": outcome.end.numpy()}
+        end = (drawn[:, -1] < outcome.end).numpy()
+        trunc = ~end & (self._step >= self.horizon).numpy()
+        obs = sight(self.memory, self._z, self._state, self.sees).numpy()
+        info = {"end_probability": outcome.end.numpy()}
         if (over := end | trunc).any():
-            info |= {"final_obs": obs, "_final_obs": over.numpy()}
-            self._episode = self._episode + over
-            self._begin(over.nonzero()[:, 0])
-            obs = self._look()
-        return obs, rew.numpy(), end.numpy(), trunc.numpy(), info
+            slots, final = np.flatnonzero(over), np.empty(self.num_envs, object)
+            for slot, last in zip(slots, obs[slots], strict=True):
+                final[slot] = last
+            info |= {"final_obs": final, "_final_obs": over}
+            self._episode = self._episode + torch.from_numpy(over)
+            obs[slots] = self._begin(torch.from_numpy(slots))
+        return obs, rew.numpy(), end, trunc, info
 
     @torch.no_grad()
     def render(self) -> Any:
@@ -126,8 +128,8 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
     def _rows(self) -> Tensor:
         return self._own + EPISODE_STRIDE * self._episode
 
-    def _begin(self, slots: Tensor) -> None:
-        """New dreams in these slots, each at a moment of its own choosing."""
+    def _begin(self, slots: Tensor) -> Array:
+        """New dreams in these slots, each at a moment of its own choosing: what they look like."""
         rows, latent = self._rows()[slots], self.memory.latent_size
         chosen = counter_noise.uniform(self._seed, rows, -1, 1)[:, 0].double()
         moment = (chosen * len(self.starts)).long().clamp_max(len(self.starts) - 1)
@@ -139,9 +141,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         for part, new in zip(self._state, states, strict=True):
             part.index_copy_(0, slots, new.to(part.dtype))
         self._step[slots] = 0
-
-    def _look(self) -> Array:
-        return sight(self.memory, self._z, self._state, self.sees).numpy()
+        return sight(self.memory, z, states, self.sees).numpy()
 
     def _actions(self, actions: Array) -> Tensor:
         space = self.single_action_space
@@ -150,6 +150,11 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         if isinstance(space, gymnasium.spaces.Discrete):
             return torch.nn.functional.one_hot(torch.as_tensor(actions - space.start).long(), int(space.n)).float()
         return torch.as_tensor(actions, dtype=torch.float32)
+
+
+def _by_columns(part: Tensor) -> Tensor:
+    """A copy in which one number of all dreams is one stretch of memory, as `QuickSteps` likes it."""
+    return part.transpose(0, -1).clone(memory_format=torch.contiguous_format).transpose(0, -1)
 
 
 class DreamEnv(gymnasium.Env[Array, Any]):

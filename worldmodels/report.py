@@ -120,7 +120,7 @@ def retold(episode: Episode) -> Iterator[Step]:
             rew=episode.rew[now],
             end=yes if last and episode.end else no,
             trunc=yes if last and not episode.end else no,
-            after=episode.obs[t + 1 : t + 2],
+            shown=episode.obs[t + 1 : t + 2],
             first=no if t else yes,
             valid=yes,
             state=None,

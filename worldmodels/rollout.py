@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import gymnasium
@@ -36,15 +37,25 @@ class Step:
     rew: NDArray[np.float32]  # (N,)
     end: NDArray[np.bool_]
     trunc: NDArray[np.bool_]
-    after: Array  # what the actions led to: where an episode is over, its last observation
+    shown: Array  # what the environment showed then: where one is over under SAME_STEP, the next episode's first observation
     first: NDArray[np.bool_]  # where obs begins an episode
     valid: NDArray[np.bool_]  # where this transition happened at all
     state: Any  # the policy's, before it acted
+    last: Any = None  # the last observations of the episodes that are over, by slot, where `shown` has not got them
 
     @property
     def over(self) -> NDArray[np.bool_]:
         """Where an episode is over, for whichever reason."""
         return self.end | self.trunc
+
+    @cached_property
+    def after(self) -> Array:
+        """What the actions led to: where an episode is over, its last observation. It is put together when it is asked for."""
+        if self.last is None:
+            return self.shown
+        seen, slots = self.shown.copy("K"), np.flatnonzero(self.over)
+        seen[slots] = np.stack([self.last[slot] for slot in slots])
+        return seen
 
 
 @dataclass(frozen=True)
@@ -88,8 +99,8 @@ def steps(env: VectorEnv, policy: Policy, seed: int | list[int] | None = None) -
         after, rew, end, trunc, info = env.step(to_env(env.single_action_space, act))
         end, trunc = end.astype(bool), trunc.astype(bool)
         over = end | trunc
-        seen = _last_seen(after, over, info) if mode is AutoresetMode.SAME_STEP else after
-        yield Step(obs, act, rew.astype(np.float32), end, trunc, seen, first, ~junk, state)
+        last = info["final_obs"] if mode is AutoresetMode.SAME_STEP and over.any() else None
+        yield Step(obs, act, rew.astype(np.float32), end, trunc, after, first, ~junk, state, last)
         if mode is AutoresetMode.SAME_STEP:
             first = over
         elif mode is AutoresetMode.NEXT_STEP:
@@ -100,15 +111,6 @@ def steps(env: VectorEnv, policy: Policy, seed: int | list[int] | None = None) -
         else:
             first = over
         obs, state = after, onward
-
-
-def _last_seen(after: Array, over: NDArray[np.bool_], info: dict[str, Any]) -> Array:
-    """What the actions led to, with each finished episode's last observation in its place."""
-    if not over.any():
-        return after
-    seen, slots = after.copy(), np.flatnonzero(over)
-    seen[slots] = np.stack([info["final_obs"][slot] for slot in slots])
-    return seen
 
 
 def rollout(

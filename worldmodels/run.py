@@ -38,7 +38,7 @@ from genmodels.random_streams import stream
 from worldmodels.backends import Backend, Here
 from worldmodels.config import Experiment, from_plain, plain
 
-PACKAGES = ("torch", "numpy", "gymnasium", "cma", "zarr", "stable-baselines3", "envpool", "vizdoom")
+PACKAGES = ("torch", "numpy", "gymnasium", "cma", "zarr", "stable-baselines3", "envpool", "vizdoom", "numba")
 
 
 class Stage(IntEnum):

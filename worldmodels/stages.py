@@ -14,6 +14,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from genmodels.compiled.threads import alone
 from genmodels.data_parallel import crew
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import Model
@@ -157,7 +158,7 @@ def new_controller(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any])
 def dream(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], slots: int, **options: Any) -> DreamVectorEnv:
     """The run's dream."""
     about = run.experiment.dream
-    settings = {"temperature": about.temperature, "horizon": about.horizon, "alive": about.alive}
+    settings = {"temperature": about.temperature, "horizon": about.horizon, "alive": about.alive, "precision": precision()}
     sees = run.experiment.controller.sees
     starts = find_starts(memory, Latents.open(run / "latents"), about.starts == "any", run.seed(Stage.CONTROLLER))
     return DreamVectorEnv(memory, starts, slots, space, sees=sees, **{**settings, **options})
@@ -202,6 +203,7 @@ def _learner(
         sd=about.sd,
         sd_last=about.sd_last,
         iterations=about.iterations,
+        precision=precision(),
         seed=seed,
     )
 
@@ -214,7 +216,8 @@ def dream_fitness(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], 
 
     def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
         env = worlds[len(candidates)]
-        played = rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True)
+        with alone():
+            played = rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True)
         return mean_returns(played, len(candidates))
 
     return fitness

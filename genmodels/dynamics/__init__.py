@@ -6,6 +6,7 @@
 | `prediction.py` | what a model says of the next moment |
 | `mdn_rnn.py` | an LSTM that ends in mixtures of Gaussians |
 | `quick_steps.py` | its step, for dreams: the same, in less time |
+| `fused_steps.py`, `step_kernels.py` | the same in bf16 where Numba is installed, in less again |
 """
 
 from genmodels.dynamics.mdn_rnn import MDNRNN, State

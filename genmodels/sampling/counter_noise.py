@@ -16,6 +16,10 @@ import math
 import torch
 from torch import Tensor
 
+from genmodels import compiled
+
+MANY = 1024  # numbers from which on it is worth while to have a compiled loop make them
+
 
 def uniform(seed: int, rows: Tensor, step: int | Tensor, n: int) -> Tensor:
     """n numbers uniform in (0, 1) for each row at a step: rows (B,) of int64, one step for all or (B,), to (B, n).
@@ -26,11 +30,16 @@ def uniform(seed: int, rows: Tensor, step: int | Tensor, n: int) -> Tensor:
     """
     if rows.dtype != torch.int64 or rows.ndim != 1:
         raise ValueError(f"rows is (B,) of int64, not {tuple(rows.shape)} of {rows.dtype}")
+    if compiled.available() and rows.device.type == "cpu" and len(rows) * n >= MANY:
+        from genmodels.sampling.compiled_noise import uniforms
+
+        steps = torch.as_tensor(step).expand_as(rows)
+        return torch.from_numpy(uniforms(seed % 2**64, rows.numpy(), steps.numpy(), n)).t()
     key = _mix64(_mix64(_mix64(torch.full_like(rows, _signed(seed, 64))) + rows) + step)
-    low, high = ((key >> shift).bitwise_and_(0xFFFFFFFF).to(torch.int32)[:, None] for shift in (0, 32))
-    bits = low + _GOLDEN * torch.arange(n, dtype=torch.int32, device=rows.device)
+    low, high = ((key >> shift).bitwise_and_(0xFFFFFFFF).to(torch.int32) for shift in (0, 32))
+    bits = low + _GOLDEN * torch.arange(n, dtype=torch.int32, device=rows.device)[:, None]
     bits = _mix32_(_mix32_(bits).bitwise_xor_(high))
-    return _shifted(bits, 9, 32).to(torch.float32).add_(0.5).mul_(2.0**-23)
+    return _shifted(bits, 9, 32).to(torch.float32).add_(0.5).mul_(2.0**-23).t()
 
 
 def gaussian(uniforms: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 
 from bench_stages.rates import Measured, Work, rates
 from bench_stages.small_run import Bench
+from genmodels.compiled.threads import alone
 from worldmodels import stages
 from worldmodels.config import Dream, Evolve
 from worldmodels.controller import Reflex
@@ -29,8 +30,9 @@ def measure_dream(bench: Bench) -> Measured:
     one = steps(bench.dream(1), Reflex(controller, candidates[:1]), 1)
 
     def dreamt(driven: Iterator[Any], count: int, slots: int) -> float:
-        for _ in range(count):
-            next(driven)
+        with alone():
+            for _ in range(count):
+                next(driven)
         return float(count * slots)
 
     rate, plain, bound = rates(

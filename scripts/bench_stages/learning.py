@@ -108,8 +108,7 @@ def measure_learner(bench: Bench) -> Measured:
 
     from worldmodels.sb3 import DreamVecEnv
 
-    about = bench.run.experiment.learner
-    assert isinstance(about, Gradient)
+    about = Gradient(dreams=2048, minibatch=16384)
     learner = PPO(
         bench.controller(bench.run.experiment.controller.hidden),
         bench.dream(about.dreams),

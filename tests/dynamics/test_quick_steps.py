@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from genmodels.dynamics import MDNRNN, QuickSteps, State, steps_of
+from genmodels.dynamics import MDNRNN, QuickSteps, State, fused_steps, steps_of
+from genmodels.dynamics.fused_steps import FusedSteps
 from genmodels.sampling import counter_noise
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -48,6 +49,11 @@ def walk(model: MDNRNN, step: Any, temperature: float, count: int = 20) -> list[
     return told
 
 
+def coarse(model: MDNRNN, steps: Any) -> Any:
+    """Steps of that kind in bf16."""
+    return QuickSteps(model, N, "bf16") if steps is QuickSteps else FusedSteps(model, N)
+
+
 def own(model: MDNRNN) -> Any:
     """The model's own step."""
 
@@ -66,15 +72,56 @@ def test_twenty_steps_in_float32_are_the_models_own(form: str, temperature: floa
         torch.testing.assert_close(quick, plain, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("steps", [QuickSteps, FusedSteps])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_step_in_bf16_is_near_the_models_own(form: str) -> None:
+def test_a_step_in_bf16_is_near_the_models_own(form: str, steps: Any) -> None:
     """Where rounding leaves another component the one that is drawn, z may be anywhere: seldom."""
     model = memory(**FORMS[form])
-    quick, plain = walk(model, QuickSteps(model, N, "bf16"), 1.0, 1), walk(model, own(model), 1.0, 1)
+    quick, plain = walk(model, coarse(model, steps), 1.0, 1), walk(model, own(model), 1.0, 1)
     near = (quick[0] - plain[0]).abs() < 0.05 * (1 + plain[0].abs())
     assert near.float().mean() > 0.97
     for one, other in zip(quick[3:], plain[3:], strict=True):
         assert (one - other).abs().max() < 0.03
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 1.3])
+@pytest.mark.parametrize("form", FORMS)
+def test_fused_steps_are_the_quick_ones_in_bf16(form: str, temperature: float) -> None:
+    """The same numbers are rounded; a number that a different exponential rounds the other way is one in thousands."""
+    model = memory(**FORMS[form])
+    fused, quick = (walk(model, coarse(model, steps), temperature, 3) for steps in (FusedSteps, QuickSteps))
+    close = [(one - other).abs() <= 2e-3 * (1 + other.abs()) for one, other in zip(fused, quick, strict=True)]
+    assert torch.cat([part.flatten() for part in close]).float().mean() > 0.99
+
+
+def test_blocks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """300 dreams as one block, as blocks of 64 and a shorter one, on one thread and on three."""
+    model, random = memory(reward=True, end=True), torch.Generator().manual_seed(3)
+    z, act, h, c = (torch.randn(300, size, generator=random) for size in (6, 2, 32, 32))
+    noise = torch.rand(300, 12, generator=random)
+    told = []
+    for block, threads in ((1024, 1), (64, 1), (64, 3)):
+        monkeypatch.setattr(fused_steps, "BLOCK", block)
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+            steps = FusedSteps(model, 300)
+        assert (len(steps.blocks), steps.threads) == ({1024: 1, 64: 5}[block], threads)
+        outcome, state = steps(z, act, State(h.clone(), c.clone(), torch.zeros(300)), noise)
+        told.append([*outcome, *state])
+    for one, other in ((told[0], told[1]), (told[1], told[2])):
+        for part, same in zip(one, other, strict=True):
+            torch.testing.assert_close(part, same, atol=2e-3, rtol=2e-3)
+
+
+def test_a_state_by_columns_is_changed_where_it_is() -> None:
+    model = memory()
+    rows = State(torch.ones(N, 32), torch.ones(N, 32), torch.zeros(N))
+    columns = State(torch.ones(32, N).t(), torch.ones(32, N).t(), torch.zeros(N))
+    for state in (rows, columns):
+        FusedSteps(model, N)(torch.zeros(N, 6), torch.zeros(N, 2), state, torch.full((N, 12), 0.5))
+    assert not torch.equal(rows.h, torch.ones(N, 32))
+    for one, other in zip(rows, columns, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_the_state_that_is_given_becomes_the_one_after() -> None:
@@ -93,6 +140,7 @@ def test_a_model_that_steps_in_a_way_of_its_own_keeps_it() -> None:
             return prediction, state
 
     assert isinstance(steps_of(memory(), N), QuickSteps)
+    assert isinstance(steps_of(memory(), N, "bf16"), FusedSteps)
     still = Still(latent=6, actions=2, hidden=32)
     state = still.initial(N)
     with torch.no_grad():

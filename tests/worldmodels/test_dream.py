@@ -121,7 +121,7 @@ def test_the_last_sight_is_the_old_dreams(memory: MDNRNN) -> None:
     env.reset(seed=0)
     obs, _, _, trunc, info = env.step(np.zeros((2, A), np.float32))
     assert trunc.all()
-    assert not np.allclose(info["final_obs"], obs)
+    assert not np.allclose(np.stack(info["final_obs"]), obs)
     assert not obs[:, Z:].any()
 
 

@@ -1,0 +1,84 @@
+"""What compiled loops reckon with: exponentials against float64's, bf16 and noise against PyTorch's to the bit, threads."""
+
+import numpy as np
+import pytest
+import torch
+
+from genmodels import compiled
+from genmodels.compiled import arithmetic, threads
+from genmodels.compiled.arithmetic import kernel
+from genmodels.sampling import counter_noise
+
+exp, sigmoid, tanh, narrow, wide = (
+    getattr(arithmetic, name) for name in ("exp", "sigmoid", "tanh", "narrow", "wide")
+)  # as globals of the kernels below
+
+
+@kernel
+def squashed(x, e, s, t):  # type: ignore[no-untyped-def]
+    for i in range(len(x)):
+        e[i], s[i], t[i] = exp(x[i]), sigmoid(x[i]), tanh(x[i])
+
+
+@kernel
+def rounded(x, bits, back):  # type: ignore[no-untyped-def]
+    for i in range(len(x)):
+        bits[i] = narrow(x[i])
+        back[i] = wide(bits[i])
+
+
+def test_exponentials() -> None:
+    x = np.concatenate([np.linspace(-30.0, 30.0, 100_001), [-200.0, 200.0, 0.0, -0.0]]).astype(np.float32)
+    e, s, t = (np.empty_like(x) for _ in range(3))
+    squashed(x, e, s, t)
+    exact = x.astype(np.float64)
+    held = np.exp(np.clip(exact, -87.0, 87.0))
+    assert np.abs(e / held - 1.0).max() < 2e-7
+    assert np.abs(s - 1.0 / (1.0 + np.exp(-exact))).max() < 2e-7
+    assert np.abs(t - np.tanh(exact)).max() < 5e-7
+    assert np.abs(t).max() <= 1.0 + 1e-7
+
+
+def test_numbers_of_bf16_are_those_of_torch() -> None:
+    x = torch.randn(10_000, generator=torch.Generator().manual_seed(0)) * 10.0 ** torch.arange(-20, 20).repeat(250)
+    ties = (torch.arange(1000) * 2 + 1).float() / 256 + 128  # as far from the one below as from the one above
+    x = torch.cat([x, ties, -ties, torch.tensor([0.0, -0.0])])
+    bits, back = np.empty(len(x), np.uint16), np.empty(len(x), np.float32)
+    rounded(x.numpy(), bits, back)
+    assert np.array_equal(bits, x.bfloat16().view(torch.uint16).numpy())
+    assert np.array_equal(back, x.bfloat16().float().numpy())
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**63 - 1, 2**64 - 1, -5])
+@pytest.mark.parametrize("step", [3, -2, torch.arange(500) * 7])
+def test_compiled_noise_is_the_same_to_the_bit(seed: int, step: int | torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = torch.randint(-(2**62), 2**62, (500,), generator=torch.Generator().manual_seed(1))
+    told = []
+    for there in (True, False):
+        monkeypatch.setattr(compiled, "available", lambda there=there: there)
+        told.append(counter_noise.uniform(seed, rows, step, 9))
+    assert torch.equal(*told)
+    assert told[0].min() > 0.0
+    assert told[0].max() < 1.0
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_threads_do_everything_and_tell_what_went_wrong(count: int) -> None:
+    done: list[int] = []
+    threads.each(done.append, range(10), count)
+    assert sorted(done) == list(range(10))
+
+    def refuse(item: int) -> None:
+        raise ValueError(f"not {item}")
+
+    with pytest.raises(ValueError, match="not 0"):
+        threads.each(refuse, range(3), count)
+
+
+def test_torch_is_alone_for_a_while() -> None:
+    before, inside = torch.get_num_threads(), []
+    threads.each(lambda _: inside.append(torch.get_num_threads()), range(4), 2)
+    assert inside == [1] * 4
+    with threads.alone():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
