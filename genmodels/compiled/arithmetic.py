@@ -15,10 +15,18 @@ from llvmlite import ir
 from numba import float32, int32, njit, types, uint16, uint32
 from numba.extending import intrinsic
 
-kernel = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"})
-"""Compiles a function that releases the lock on Python's objects; what it compiled is kept beside the source."""
+_FORM = {"error_model": "numpy", "fastmath": {"contract", "nsz", "arcp"}}
 
-within = njit(inline="always", error_model="numpy", fastmath={"contract", "nsz", "arcp"})
+
+def kernel(function):
+    """Compiles a function, which then lets go of the lock on Python's objects; what it compiled is kept beside the source."""
+    try:
+        return njit(nogil=True, cache=True, **_FORM)(function)
+    except RuntimeError:  # there is no place to keep it that may be written
+        return njit(nogil=True, **_FORM)(function)
+
+
+within = njit(inline="always", **_FORM)
 """Compiles a function that kernels call."""
 
 _LOG2E, _HIGH, _LOW = float32(1.4426950408889634), float32(0.693359375), float32(-2.12194440e-4)  # high + low = log 2
