@@ -1,4 +1,4 @@
-"""Threads that compiled loops and matrix products run on side by side, without a thread of PyTorch's between them."""
+"""Threads that compiled loops and matrix products run on side by side, each without threads of PyTorch's own."""
 
 from __future__ import annotations
 
@@ -15,24 +15,31 @@ T = TypeVar("T")
 
 
 def each(work: Callable[[T], object], items: Sequence[T], count: int) -> None:
-    """Do work for every item, on as many threads; what goes wrong there is raised here."""
-    if count == 1:
-        for item in items:
+    """Do work for every item, on so many threads, of which this is one; what goes wrong in another is raised here."""
+    left = iter(items)  # of one list, from which each takes the next
+
+    def take() -> None:
+        for item in left:
             work(item)
-    else:
-        for done in [_pool(count).submit(work, item) for item in items]:
-            done.result()
+
+    others = [_pool(count - 1).submit(take) for _ in range(count - 1)] if count > 1 else []
+    with alone():
+        take()
+    for other in others:
+        other.result()
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """PyTorch without threads of its own: after each operation they wait awake for the next, on the cores of those above."""
+    """PyTorch without threads of its own: after an operation they wait awake for the next, on cores that others could use."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    if before > 1:
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        if before > 1:
+            torch.set_num_threads(before)
 
 
 @cache
