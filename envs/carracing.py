@@ -65,7 +65,7 @@ class CarRacing(Simulator):
     Arguments:
         frames: to draw into, (N, 64, 64, 3).
         backend: "gymnasium" or "envpool" (the extra `fast`).
-        threads: how many of EnvPool's cars are driven at once.
+        threads: how many of EnvPool's cars are driven at once; None for all, which leaves the order to the system.
         repeat: frames for which an action is held.
         actions: numbers in an action, 2 or 3.
         bar: whether the indicator bar is seen.
@@ -78,7 +78,7 @@ class CarRacing(Simulator):
         self,
         frames: Frames,
         backend: Literal["gymnasium", "envpool"] = "gymnasium",
-        threads: int = 2,
+        threads: int | None = None,
         repeat: int = 1,
         actions: Literal[2, 3] = 3,
         bar: bool = True,
@@ -95,7 +95,9 @@ class CarRacing(Simulator):
         self.frames, self.action_space = frames, box(actions)
         self._repeat, self._bar, self._limit = repeat, bar, max_frames
         self._patience = max_frames + 1 if stalled is None else stalled
-        self._cars: Cars = GymnasiumCars(len(frames)) if backend == "gymnasium" else EnvPoolCars(len(frames), threads)
+        self._cars: Cars = (
+            GymnasiumCars(len(frames)) if backend == "gymnasium" else EnvPoolCars(len(frames), threads or len(frames))
+        )
         self._age = np.zeros(len(frames), np.int64)  # frames
         self._idle = np.zeros(len(frames), np.int64)  # decisions since a tile was new
 

@@ -14,6 +14,7 @@ root. Above one the dream is less predictable, and its flaws are harder to explo
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import gymnasium
@@ -22,6 +23,7 @@ import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 
+from genmodels.compiled.threads import alone
 from genmodels.dynamics import DynamicsModel, steps_of
 from genmodels.model import VisionModel
 from genmodels.sampling import counter_noise
@@ -86,6 +88,11 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         self._state = type(state)(*(_by_columns(part) for part in state))  # changed in place
         with torch.no_grad():
             self._onward = steps_of(memory, num_envs, precision)
+        self._fused = getattr(self._onward, "threads", 1) > 1
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """How PyTorch is best set while these are dreamt: without threads of its own, where the steps have theirs."""
+        return alone() if self._fused else nullcontext()
 
     @torch.no_grad()
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genmodels import storage
-from genmodels.compiled.threads import alone
 from genmodels.losses import advantages, clipped_gain
 from genmodels.nn import mlp
 from genmodels.random_streams import stream
@@ -33,7 +32,7 @@ from genmodels.updates import ActiveUpdate, Optimizer, Update
 from worldmodels.controller import Controller
 from worldmodels.dream import DreamVectorEnv
 from worldmodels.interfaces import Array, Learner, Policy
-from worldmodels.rollout import steps
+from worldmodels.rollout import at_work, steps
 
 _DREAM, _ACTION, _ORDER = range(3)  # the random streams below (seed, iteration)
 
@@ -117,7 +116,7 @@ class PPO(Learner):
         share = min(1.0, iteration / max(1, self.iterations - 1))
         self._noise = self.sd + share * (self.sd_last - self.sd)
         with torch.no_grad():
-            with alone():
+            with at_work(self.dream):
                 stretch = self._dream(iteration)
             value = self._worth(stretch.x)
             advantage = gae(stretch, value, self.gamma, self.lam)

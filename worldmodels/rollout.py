@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,6 +24,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from genmodels.compiled.threads import alone
 from genmodels.progress import Display
 from worldmodels.interfaces import Array, Policy
 from worldmodels.types import Episode
@@ -88,6 +90,12 @@ def to_env(space: gymnasium.Space[Any], act: NDArray[np.float32]) -> Array:
     return act
 
 
+def at_work(env: VectorEnv) -> AbstractContextManager[None]:
+    """How PyTorch is best set while this is driven: simulators want the cores, and a dream knows what it wants."""
+    wish: Callable[[], AbstractContextManager[None]] = getattr(env, "at_work", alone)
+    return wish()
+
+
 def steps(env: VectorEnv, policy: Policy, seed: int | list[int] | None = None) -> Iterator[Step]:
     """Drive an environment by a policy for ever, one step of all slots at a time."""
     mode = AutoresetMode(env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
@@ -146,7 +154,7 @@ def rollout(
         recent = [episode.ret for episode in played[-100:]]
         return {"frames": frames, "return": float(np.mean(recent)) if recent else 0.0}
 
-    with Display(of or episodes, None, unit="episode", quiet=quiet) as display:
+    with at_work(env), Display(of or episodes, None, unit="episode", quiet=quiet) as display:
         for step in steps(env, policy, seed):
             counted = step.valid & (number < quota)
             frames += int(counted.sum())

@@ -14,7 +14,6 @@ import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from genmodels.compiled.threads import alone
 from genmodels.data_parallel import crew
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import Model
@@ -216,8 +215,7 @@ def dream_fitness(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], 
 
     def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
         env = worlds[len(candidates)]
-        with alone():
-            played = rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True)
+        played = rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True)
         return mean_returns(played, len(candidates))
 
     return fitness

@@ -30,7 +30,7 @@ def measure_dream(bench: Bench) -> Measured:
     one = steps(bench.dream(1), Reflex(controller, candidates[:1]), 1)
 
     def dreamt(driven: Iterator[Any], count: int, slots: int) -> float:
-        with alone():
+        with alone():  # as `DreamVectorEnv.at_work` says
             for _ in range(count):
                 next(driven)
         return float(count * slots)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
@@ -13,6 +14,7 @@ import torch
 
 import envs
 from bench_stages.rates import Work
+from genmodels.compiled.threads import alone
 from genmodels.model import Model
 from worldmodels import stages
 from worldmodels.agent import Agent
@@ -96,15 +98,16 @@ class Bench:
         """Frames of EnvPool, driven at random and looked at by nobody."""
         import envpool
 
-        pool = envpool.make("CarRacing-v3", env_type="gymnasium", num_envs=slots, num_threads=2, seed=1)
+        pool = envpool.make("CarRacing-v3", env_type="gymnasium", num_envs=slots, num_threads=os.cpu_count(), seed=1)
         pool.reset()
-        action = np.zeros((slots, 3), np.float32)
-        action[:, 1] = 0.2
+        random = np.random.default_rng(0)
 
         def work() -> float:
-            for _ in range(10):
-                pool.step(action)
-            return 10.0 * slots
+            wheel = np.clip(random.normal(0.0, 0.5, (slots, 3)), -1.0, 1.0).astype(np.float32)
+            wheel[:, 1:] = wheel[:, 1:].clip(0.0, None)
+            for _ in range(8):
+                pool.step(wheel)
+            return 8.0 * slots
 
         return work
 
@@ -135,7 +138,7 @@ class Bench:
             env = stages.world(self.run, envs.make, turn)
             with closing(env), Replay.create(place, action_size=2) as replay:
                 policy = Wanderer(env.single_action_space, "correlated", span=8, seed=turn, drift=(0.0, 0.2))
-                kept = rollout(env, policy, 2 * world.slots, keep=lambda one, _: bool(replay.append(one)), quiet=True)
+                kept = rollout(env, policy, 4 * world.slots, keep=lambda one, _: bool(replay.append(one)), quiet=True)
             return float(sum(one.length for one in kept) * int(world.options["repeat"]))
 
         return work
@@ -147,8 +150,9 @@ class Bench:
         repeat = int(self.run.experiment.world.options["repeat"])
 
         def work() -> float:
-            for _ in range(4):
-                next(going)
+            with alone():  # as in `rollout`
+                for _ in range(4):
+                    next(going)
             return 4.0 * slots * repeat
 
         return work
