@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from genmodels import compiled
 from genmodels.dynamics import MDNRNN, QuickSteps, State, fused_steps, steps_of
 from genmodels.dynamics.fused_steps import FusedSteps
 from genmodels.sampling import counter_noise
@@ -131,6 +132,11 @@ def test_the_state_that_is_given_becomes_the_one_after() -> None:
     _, after = QuickSteps(model, N)(torch.zeros(N, 6), torch.zeros(N, 2), state, torch.full((N, 12), 0.5))
     assert after is state
     assert not any(torch.equal(one, other) for one, other in zip(before, state, strict=True))
+
+
+def test_without_numba_steps_in_bf16_are_quick_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    assert isinstance(steps_of(memory(), N, "bf16"), QuickSteps)
 
 
 def test_a_model_that_steps_in_a_way_of_its_own_keeps_it() -> None:
