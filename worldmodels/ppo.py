@@ -123,7 +123,7 @@ class PPO(Learner):
             target = value + advantage
             self.value.rescale(target)
             old = self._log_prob(stretch.x, stretch.act)
-            batch = {"x": stretch.x.to(self._kind), "act": stretch.act, "old": old, "advantage": advantage, "target": target}
+            batch = {"x": stretch.x, "act": stretch.act, "old": old, "advantage": advantage, "target": target}
             batch = {name: part.flatten(0, 1) for name, part in batch.items()}
             batch["advantage"] = (advantage.flatten() - advantage.mean()) / (advantage.std() + 1e-6)
         figures = self._descend(batch, iteration)
@@ -153,23 +153,28 @@ class PPO(Learner):
 
     def _dream(self, iteration: int) -> Stretch:
         """`length` steps of every dream, from new starts."""
-        actor = _Exploring(self._sample, stream(self.seed, iteration, _ACTION))
+        actor = _Exploring(self._features, self._sample, stream(self.seed, iteration, _ACTION))
         seen: list[dict[str, Tensor]] = []
         driven = steps(self.dream, actor, stream(self.seed, iteration, _DREAM) >> 1)
         for _, step in zip(range(self.length), driven, strict=False):
-            last = torch.from_numpy(step.after)
             cut = torch.from_numpy(step.trunc)
             seen.append(
                 {
-                    "x": torch.from_numpy(step.obs),
+                    "x": actor.seen,
                     "act": torch.from_numpy(actor.taken),
                     "rew": torch.from_numpy(step.rew),
                     "going": torch.from_numpy(~step.over).float(),
-                    "cut": torch.where(cut, self._worth(last), 0.0) if cut.any() else torch.zeros(len(cut)),
+                    "cut": torch.where(cut, self._worth(self._features(step.after)), 0.0)
+                    if cut.any()
+                    else torch.zeros(len(cut)),
                 }
             )
         stacked = {name: torch.stack([moment[name] for moment in seen]) for name in seen[0]}
-        return Stretch(**stacked, after=self._worth(last))
+        return Stretch(**stacked, after=self._worth(self._features(step.after)))
+
+    def _features(self, obs: Array) -> Tensor:
+        """What is seen, a dream to a row, in the precision of products."""
+        return torch.from_numpy(obs).to(self._kind).contiguous()
 
     def _descend(self, batch: dict[str, Tensor], iteration: int) -> dict[str, float]:
         """Some epochs of minibatches; the mean of their figures."""
@@ -281,11 +286,17 @@ class _Value(nn.Module):
 
 
 class _Exploring(Policy):
-    """The actor at work; `taken` is what it drew last, before the squashing."""
+    """The actor at work; `seen` is what it saw last, and `taken` what it drew, before the squashing."""
 
-    def __init__(self, sample: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]], seed: int) -> None:
-        self._sample = sample
+    def __init__(
+        self,
+        features: Callable[[Array], Tensor],
+        sample: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]],
+        seed: int,
+    ) -> None:
+        self._features, self._sample = features, sample
         self._random = torch.Generator().manual_seed(seed >> 1)
+        self.seen = torch.zeros(0, 0)
         self.taken: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
     def initial(self, slots: int) -> None:
@@ -293,6 +304,7 @@ class _Exploring(Policy):
 
     @torch.no_grad()
     def act(self, obs: Array, state: Any, first: NDArray[np.bool_]) -> tuple[NDArray[np.float32], None]:
-        taken, given = self._sample(torch.from_numpy(obs), self._random)
+        self.seen = self._features(obs)
+        taken, given = self._sample(self.seen, self._random)
         self.taken = taken.numpy()
         return given.numpy(), None
