@@ -11,11 +11,14 @@ imported where they are first needed, as Numba takes half a second; what it comp
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
 
 
 @cache
 def available() -> bool:
-    """Whether Numba is installed."""
-    return importlib.util.find_spec("numba") is not None
+    """Whether Numba is installed, and goes with the NumPy that is."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return True
