@@ -103,12 +103,12 @@ def measure_memory(bench: Bench) -> Measured:
 
 
 def measure_learner(bench: Bench) -> Measured:
-    """PPO in the dream, updates included, against Stable-Baselines3's."""
+    """PPO in the dream, updates included, against Stable-Baselines3's: many dreams, each of which is learned from once."""
     from stable_baselines3 import PPO as PlainPPO
 
     from worldmodels.sb3 import DreamVecEnv
 
-    about = Gradient(dreams=2048, minibatch=16384)
+    about = Gradient(dreams=2048, epochs=1, minibatch=4096)
     learner = PPO(
         bench.controller(bench.run.experiment.controller.hidden),
         bench.dream(about.dreams),

@@ -5,6 +5,7 @@ it is held against the Fréchet distance, which the critic knows nothing of, by 
 """
 
 import json
+import math
 
 import torch
 
@@ -53,8 +54,8 @@ def main() -> None:
     for name in ("r", "fd", "fd_train", "fd_trivial", "r_second", "precision", "recall", "digit_kl"):
         run.figure(f"MNIST: {name}", judged[name])
     run.picture("samples", grid(samples[:100]))
-    course = [(told, fd, 0.0) for told, fd in sorted(pairs)]
-    run.picture("distance_and_fd", intervals({"looks": course}, "the distance that the critic tells", "Fréchet distance"))
+    course = [(told, math.log10(fd), 0.0) for told, fd in sorted(pairs)]
+    run.picture("distance_and_fd", intervals({"looks": course}, "the distance that the critic tells", "log10 of FD"))
     run.picture("curves", curves(folder / "metrics.jsonl"))
     run.finish(judge=judge_checksum("mnist"))
 
