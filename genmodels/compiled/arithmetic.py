@@ -9,6 +9,7 @@ of `tanh` and `sigmoid` below 4e-7 of 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -18,7 +19,7 @@ from numba.extending import intrinsic
 _FORM = {"error_model": "numpy", "fastmath": {"contract", "nsz", "arcp"}}
 
 
-def kernel(function):
+def kernel(function: Callable[..., Any]) -> Any:
     """Compiles a function, which then lets go of the lock on Python's objects; what it compiled is kept beside the source."""
     try:
         return njit(nogil=True, cache=True, **_FORM)(function)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from threading import Barrier
@@ -23,8 +23,11 @@ def each(work: Callable[[T], object], items: Sequence[T], count: int) -> None:
             work(item)
 
     others = [_pool(count - 1).submit(take) for _ in range(count - 1)] if count > 1 else []
-    with alone():
-        take()
+    try:
+        with alone():
+            take()
+    finally:
+        wait(others)  # nobody works on what the caller has left
     for other in others:
         other.result()
 

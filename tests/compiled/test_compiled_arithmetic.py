@@ -1,5 +1,7 @@
 """What compiled loops reckon with: exponentials against float64's, bf16 and noise against PyTorch's to the bit, threads."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -82,3 +84,19 @@ def test_torch_is_alone_for_a_while() -> None:
     with threads.alone():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+def test_nobody_works_on_once_something_went_wrong() -> None:
+    done: list[int] = []
+
+    def work(item: int) -> None:
+        if item == 0:
+            raise ValueError("no")
+        time.sleep(0.05)
+        done.append(item)
+
+    with pytest.raises(ValueError, match="no"):
+        threads.each(work, range(3), 3)
+    at_once = len(done)
+    time.sleep(0.2)
+    assert len(done) == at_once
