@@ -1,13 +1,13 @@
 """How fast each stage is: beside a plain way to do the same, and beside what bounds it, all measured in turns in one run.
 
-python scripts/bench.py                        every stage, a quarter of an hour
+python scripts/bench.py                        every stage
 python scripts/bench.py --stage dream memory   some
 python scripts/bench.py --json                 a list of {stage, rate, unit, reference, ratio, bound, fraction, holds}
 
 Rates are medians over windows, and what is compared takes turns window by window. Each is of this machine in this minute: what
 can be compared with another day are the ratios. The plain ways: one process of Gymnasium; the paper's VAE in fp32; M on frames
-that are encoded anew for each batch; one dream at a time; Stable-Baselines3's PPO. The bounds: EnvPool driven by nobody in
-particular; the matrix products of a step and nothing else.
+that are encoded anew for each batch; one dream at a time; Stable-Baselines3's PPO. The bounds: EnvPool driven at random
+by nobody in particular; the matrix products of a step and nothing else.
 """
 
 from __future__ import annotations
