@@ -16,10 +16,11 @@ EnvPool has the same track, else another of the same kind. Its pictures differ b
 
 from __future__ import annotations
 
+import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,23 +37,46 @@ NEVER = 1 << 30  # EnvPool's own limit: CarRacing counts the frames
 DIGITS = 12  # columns of the bar that hold the score
 
 
+class Driven(NamedTuple):
+    """What N cars met while their wheels were held."""
+
+    rew: Floats  # (N,), added up
+    end: NDArray[np.bool_]
+    frames: NDArray[np.int64]  # for how many they were held, before the end if there was one
+    paid: NDArray[np.bool_]  # whether any of those frames paid
+
+    @staticmethod
+    def blank(count: int) -> Driven:
+        """Nowhere yet."""
+        return Driven(np.zeros(count), np.zeros(count, np.bool_), np.zeros(count, np.int64), np.zeros(count, np.bool_))
+
+    def add(self, slot: int, rew: float, end: bool) -> None:
+        """One frame more."""
+        self.rew[slot] += rew
+        self.end[slot] = end
+        self.frames[slot] += 1
+        self.paid[slot] |= rew > 0
+
+
 class Cars(ABC):
-    """N cars on tracks of their own, frame by frame, as the simulator drives and draws them."""
+    """N cars on tracks of their own, as the simulator drives and draws them.
+
+    Fields:
+        pictures: (N, 96, 96, 3), what was drawn of each last.
+    """
+
+    pictures: Frames
+
+    def expect(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
+        """See `Simulator.expect`."""
 
     @abstractmethod
-    def begin(self, slot: int, seed: int) -> Frames:
-        """A new track; its first frame, (96, 96, 3)."""
+    def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
+        """A new track for each of these slots; its first frame is drawn."""
 
     @abstractmethod
-    def advance(self, slots: NDArray[np.int64], controls: NDArray[np.float32], draw: bool) -> tuple[Floats, NDArray[np.bool_]]:
-        """One frame for these slots, with controls (slots, 3): their rewards, and which have ended.
-
-        Where `draw` is false the picture may be left out, except of what has ended.
-        """
-
-    @abstractmethod
-    def pictures(self, slots: NDArray[np.int64]) -> Frames:
-        """The last frames that were drawn of these slots, (slots, 96, 96, 3)."""
+    def drive(self, controls: NDArray[np.float32], most: NDArray[np.int64]) -> Driven:
+        """Hold each wheel, controls (N, 3), for so many frames or until the episode ends; the last frame is drawn."""
 
     @abstractmethod
     def close(self) -> None:
@@ -65,7 +89,7 @@ class CarRacing(Simulator):
     Arguments:
         frames: to draw into, (N, 64, 64, 3).
         backend: "gymnasium" or "envpool" (the extra `fast`).
-        threads: how many of EnvPool's cars are driven at once; None for all, which leaves the order to the system.
+        threads: how many of EnvPool's cars are driven at once; None for as many as there are cores.
         repeat: frames for which an action is held.
         actions: numbers in an action, 2 or 3.
         bar: whether the indicator bar is seen.
@@ -96,37 +120,31 @@ class CarRacing(Simulator):
         self._repeat, self._bar, self._limit = repeat, bar, max_frames
         self._patience = max_frames + 1 if stalled is None else stalled
         self._cars: Cars = (
-            GymnasiumCars(len(frames)) if backend == "gymnasium" else EnvPoolCars(len(frames), threads or len(frames))
+            GymnasiumCars(len(frames)) if backend == "gymnasium" else EnvPoolCars(len(frames), threads or os.cpu_count() or 1)
         )
         self._age = np.zeros(len(frames), np.int64)  # frames
         self._idle = np.zeros(len(frames), np.int64)  # decisions since a tile was new
 
+    def expect(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
+        """EnvPool makes cars ready for these episodes, all in one pool."""
+        self._cars.expect(slots, seeds)
+
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> NDArray[np.bool_]:
         """Build a track at each of these slots."""
-        for slot, seed in zip(slots, seeds, strict=True):
-            self.frames[slot] = view(self._cars.begin(slot, seed), self._bar)
-            self._age[slot] = self._idle[slot] = 0
+        here = list(slots)
+        self._cars.begin(here, seeds)
+        self.frames[here] = view(self._cars.pictures[here], self._bar)
+        self._age[here] = self._idle[here] = 0
         return np.zeros(len(self.frames), np.bool_)
 
     def step(self, actions: NDArray[Any]) -> Outcome:
         """Hold each action for `repeat` frames, or until its episode is over."""
-        outcome, wheel = Outcome.blank(len(self.frames)), controls(actions)
-        running = np.arange(len(self.frames))
-        self._idle += 1
-        for frame in range(self._repeat):
-            last = (self._age[running] + 1 >= self._limit).any()
-            rew, end = self._cars.advance(running, wheel[running], draw=bool(last) or frame == self._repeat - 1)
-            outcome.rew[running] += rew
-            outcome.end[running] = end
-            self._age[running] += 1
-            self._idle[running[rew > 0]] = 0
-            running = running[~end & (self._age[running] < self._limit)]
-            if not len(running):
-                break
-        outcome.end[:] |= self._idle >= self._patience
-        outcome.trunc[:] = ~outcome.end & (self._age >= self._limit)
-        self.frames[:] = view(self._cars.pictures(np.arange(len(self.frames))), self._bar)
-        return outcome
+        driven = self._cars.drive(controls(actions), np.minimum(self._repeat, self._limit - self._age))
+        self._age += driven.frames
+        self._idle = np.where(driven.paid, 0, self._idle + 1)
+        end = driven.end | (self._idle >= self._patience)
+        self.frames[:] = view(self._cars.pictures, self._bar)
+        return Outcome(driven.rew, end, ~end & (self._age >= self._limit), np.zeros(len(end), np.bool_))
 
     def telemetry(self) -> Floats:
         """What the frames show, as numbers, (N, 3): see `GymnasiumCars.telemetry`. For measuring V, never for an agent."""
@@ -176,31 +194,27 @@ class GymnasiumCars(Cars):
                 return super()._render(mode) if self.drawn else None
 
         self._cars = [Car() for _ in range(count)]
-        self._pictures = np.zeros((count, RAW, RAW, 3), np.uint8)
+        self.pictures = np.zeros((count, RAW, RAW, 3), np.uint8)
 
-    def begin(self, slot: int, seed: int) -> Frames:
-        """Reset this car's environment."""
-        self._cars[slot].drawn = True
-        self._pictures[slot] = self._cars[slot].reset(seed=seed)[0]
-        return np.asarray(self._pictures[slot])
+    def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
+        """Reset these cars' environments."""
+        for slot, seed in zip(slots, seeds, strict=True):
+            self._cars[slot].drawn = True
+            self.pictures[slot] = self._cars[slot].reset(seed=seed)[0]
 
-    def advance(self, slots: NDArray[np.int64], controls: NDArray[np.float32], draw: bool) -> tuple[Floats, NDArray[np.bool_]]:
+    def drive(self, controls: NDArray[np.float32], most: NDArray[np.int64]) -> Driven:
         """Step each of these cars."""
-        rew, end = np.zeros(len(slots)), np.zeros(len(slots), np.bool_)
-        for place, slot in enumerate(slots):
-            car = self._cars[slot]
-            car.drawn = draw
-            picture, rew[place], end[place], _, _ = car.step(controls[place])
-            if end[place] and not draw:
+        driven = Driven.blank(len(self._cars))
+        for slot, car in enumerate(self._cars):
+            while driven.frames[slot] < most[slot] and not driven.end[slot]:
+                car.drawn = bool(driven.frames[slot] + 1 == most[slot])
+                picture, rew, end, _, _ = car.step(controls[slot])
+                driven.add(slot, rew, end)
+            if not car.drawn:
                 car.drawn = True
                 picture = car._render("state_pixels")
-            if picture is not None:
-                self._pictures[slot] = picture
-        return rew, end
-
-    def pictures(self, slots: NDArray[np.int64]) -> Frames:
-        """What was drawn last."""
-        return self._pictures[slots]
+            self.pictures[slot] = picture
+        return driven
 
     def telemetry(self) -> Floats:
         """Where each car is on its road: metres right of the middle, radians it is turned from it, metres a second; (N, 3)."""
@@ -222,54 +236,114 @@ def _on_road(car: Any) -> tuple[float, float, float]:
     return float(offset), float(turn), float(np.hypot(*car.car.hull.linearVelocity))
 
 
-class EnvPoolCars(Cars):
-    """EnvPool's simulator. Each episode has a pool of its own, the one way to give an episode a seed: making one takes 4 ms.
+class Pool:
+    """EnvPool's cars, each with one seed for good, driven by a few threads; who is ready first answers first.
 
-    A pool starts over by itself in the step after an end; here that step is never taken. A pool of one that ends is closed.
+    Arguments:
+        seeds: one for each car.
+        threads: more of them than cores cost a third of all frames.
+    """
+
+    def __init__(self, seeds: Sequence[int], threads: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of the precision of its spaces, which are not used
+            self._cars = require("envpool", "fast", 'carracing with backend="envpool"').make(
+                "CarRacing-v3",
+                env_type="gymnasium",
+                num_envs=len(seeds),
+                batch_size=1,
+                num_threads=min(threads, len(seeds)),
+                seed=list(seeds),
+                max_episode_steps=NEVER,
+            )
+
+    def begin(self, numbers: Sequence[int]) -> Iterator[tuple[int, Frames]]:
+        """The first frame of each of these cars' only episodes."""
+        pictures, info = self._cars.reset(np.array(numbers, np.int32))  # which answers for one of them
+        yield int(info["env_id"][0]), pictures[0]
+        for _ in range(len(numbers) - 1):
+            yield self.answer()[:2]
+
+    def drive(self, numbers: Sequence[int], controls: NDArray[np.float32]) -> None:
+        """One frame of each of these cars, whose answers are to be asked for."""
+        self._cars.send(controls, np.array(numbers, np.int32))
+
+    def answer(self) -> tuple[int, Frames, float, bool]:
+        """Of the car that is ready next: its number, what is seen, its reward, and whether its episode has ended."""
+        pictures, rew, end, _, info = self._cars.recv()
+        return int(info["env_id"][0]), pictures[0], float(rew[0]), bool(end[0])
+
+    def close(self) -> None:
+        """Let go of threads and cars."""
+        self._cars.close()
+
+
+class EnvPoolCars(Cars):
+    """EnvPool's simulator. A car has its seed for good, so each episode has a car of its own, which then rests.
+
+    The cars that are expected make one pool, and no car waits for another before its wheel's frames are over. A car starts over
+    by itself in the step after an end; here that step is never taken.
     """
 
     def __init__(self, count: int, threads: int) -> None:
-        self._envpool = require("envpool", "fast", 'carracing with backend="envpool"')
-        self._pools: list[Any] = [None] * count
         self._threads = threads
-        self._pictures = np.zeros((count, RAW, RAW, 3), np.uint8)
+        self._ready: dict[tuple[int, int], tuple[Pool, int]] = {}  # (slot, seed) -> the car that waits for it
+        self._driven: dict[int, tuple[Pool, int]] = {}  # slot -> the car that it drives
+        self.pictures = np.zeros((count, RAW, RAW, 3), np.uint8)
 
-    def begin(self, slot: int, seed: int) -> Frames:
-        """Make this car's pool anew."""
-        if self._pools[slot] is not None:
-            self._pools[slot].close()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of the precision of its spaces, which are not used
-            pool = self._envpool.make(
-                "CarRacing-v3", env_type="gymnasium", num_envs=1, num_threads=1, seed=seed, max_episode_steps=NEVER
-            )
-        self._pools[slot] = pool
-        self._pictures[slot] = pool.reset()[0][0]
-        return np.asarray(self._pictures[slot])
+    def expect(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
+        """Make a pool for these episodes, and forget those that were expected before."""
+        pool = Pool(seeds, self._threads)
+        self._ready = {key: (pool, number) for number, key in enumerate(zip(slots, seeds, strict=True))}
 
-    def advance(self, slots: NDArray[np.int64], controls: NDArray[np.float32], draw: bool) -> tuple[Floats, NDArray[np.bool_]]:
-        """Step these cars, `threads` of them at once; EnvPool draws every frame."""
-        rew, end = np.zeros(len(slots)), np.zeros(len(slots), np.bool_)
+    def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
+        """Take the cars that wait for these episodes; where one is missing, all get new ones."""
+        keys = list(zip(slots, seeds, strict=True))
+        if not all(key in self._ready for key in keys):
+            self.expect(slots, seeds)
+        before = self._pools()
+        for slot, key in zip(slots, keys, strict=True):
+            self._driven[slot] = self._ready.pop(key)
+        for pool, numbers in self._of(slots).items():
+            for number, picture in pool.begin(list(numbers)):
+                self.pictures[numbers[number]] = picture
+        self._close(before - self._pools())
 
-        def receive(place: int) -> None:
-            obs, rewards, ends, _, _ = self._pools[slots[place]].recv()
-            self._pictures[slots[place]], rew[place], end[place] = obs[0], rewards[0], ends[0]
-
-        for place, slot in enumerate(slots):
-            if place >= self._threads:
-                receive(place - self._threads)
-            self._pools[slot].send(controls[place : place + 1])
-        for place in range(max(0, len(slots) - self._threads), len(slots)):
-            receive(place)
-        return rew, end
-
-    def pictures(self, slots: NDArray[np.int64]) -> Frames:
-        """What was drawn last."""
-        return self._pictures[slots]
+    def drive(self, controls: NDArray[np.float32], most: NDArray[np.int64]) -> Driven:
+        """Step all cars, each as soon as its last frame is there; EnvPool draws every frame."""
+        driven, asked = Driven.blank(len(most)), self._of(range(len(most)))
+        for pool, numbers in asked.items():
+            pool.drive(list(numbers), controls[list(numbers.values())])
+        while asked:
+            for pool in tuple(asked):
+                number, picture, rew, end = pool.answer()
+                slot = asked[pool][number]
+                driven.add(slot, rew, end)
+                if not end and driven.frames[slot] < most[slot]:
+                    pool.drive([number], controls[slot : slot + 1])
+                    continue
+                self.pictures[slot] = picture
+                del asked[pool][number]
+                if not asked[pool]:
+                    del asked[pool]
+        return driven
 
     def close(self) -> None:
         """Close every pool."""
-        for pool in self._pools:
-            if pool is not None:
-                pool.close()
-        self._pools = [None] * len(self._pools)
+        self._close(self._pools())
+        self._ready, self._driven = {}, {}
+
+    def _of(self, slots: Iterable[int]) -> dict[Pool, dict[int, int]]:
+        """The cars that these slots drive: pool -> number -> slot."""
+        found: dict[Pool, dict[int, int]] = {}
+        for slot in slots:
+            pool, number = self._driven[slot]
+            found.setdefault(pool, {})[number] = slot
+        return found
+
+    def _pools(self) -> set[Pool]:
+        return {pool for pool, _ in (*self._ready.values(), *self._driven.values())}
+
+    def _close(self, pools: Iterable[Pool]) -> None:
+        for pool in pools:
+            pool.close()

@@ -27,7 +27,7 @@ def shrink(images: NDArray[np.uint8]) -> Frames:
     *batch, height, width, colours = images.shape
     rows, columns = _areas(height), np.kron(_areas(width).T, np.eye(colours, dtype=np.float32))
     lines = rows @ images.reshape(-1, rows.shape[1], width * colours).astype(np.float32)
-    means = lines.reshape(-1, columns.shape[0]) @ columns
+    means = lines.reshape(-1, 8 * width * colours // columns.shape[0], columns.shape[0]) @ columns  # too little for threads
     return np.rint(means).astype(np.uint8).reshape(*batch, SIDE, SIDE, colours)
 
 

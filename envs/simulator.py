@@ -50,6 +50,10 @@ class Simulator(ABC):
     frames: Frames
     action_space: spaces.Space[Any]
 
+    def expect(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
+        """These episodes are begun at these slots in time, in this order; who can make ready for them may. Others forget it."""
+        del slots, seeds
+
     @abstractmethod
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> NDArray[np.bool_]:
         """Begin an episode at each of these slots, and draw its first frame; the answer masks all slots (N,) lost meanwhile."""

@@ -26,6 +26,8 @@ from envs.simulator import FRAME, Frames, Simulator
 
 Mask = NDArray[np.bool_]
 
+AHEAD = 4  # episodes of each slot that a simulator is told of beforehand
+
 
 def episode_seed(root: int, slot: int, episode: int) -> int:
     """The seed of an episode, 31 bits, which every simulator takes.
@@ -55,6 +57,7 @@ class Slots(VectorEnv[Frames, Any, Any]):
         self.render_mode = "rgb_array"
         self._roots = [_root(seed)] * self.num_envs
         self._episodes = [-1] * self.num_envs  # of each slot, the number of the one in progress
+        self._expected = [-1] * self.num_envs  # of each slot, the number of the last one that the simulator was told of
 
     def reset(
         self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
@@ -67,7 +70,7 @@ class Slots(VectorEnv[Frames, Any, Any]):
             if len(roots) != self.num_envs:
                 raise ValueError(f"seed: one for all {self.num_envs} slots or one for each, not {len(roots)}")
             self._roots = [_root(root) for root in roots]
-            self._episodes = [-1] * self.num_envs
+            self._episodes, self._expected = [-1] * self.num_envs, [-1] * self.num_envs
         everywhere = np.ones(self.num_envs, np.bool_)
         self._number(everywhere)
         while everywhere.any():
@@ -112,8 +115,19 @@ class Slots(VectorEnv[Frames, Any, Any]):
     def _begin(self, slots: Mask) -> Mask:
         """Begin the episodes that these slots are at; the answer masks the slots that were lost meanwhile."""
         indices = [int(slot) for slot in np.flatnonzero(slots)]
-        seeds = [episode_seed(self._roots[slot], slot, self._episodes[slot]) for slot in indices]
-        return self.worlds.begin(indices, seeds)
+        if any(self._episodes[slot] > self._expected[slot] for slot in indices):
+            self._expect(slots)
+        return self.worlds.begin(indices, [self._seed(slot, self._episodes[slot]) for slot in indices])
+
+    def _expect(self, slots: Mask) -> None:
+        """Tell the simulator what every slot is to begin next; these are about to."""
+        first = [episode + (not now) for episode, now in zip(self._episodes, slots, strict=True)]
+        coming = [(slot, first[slot] + later) for later in range(AHEAD) for slot in range(self.num_envs)]
+        self._expected = [episode + AHEAD - 1 for episode in first]
+        self.worlds.expect([slot for slot, _ in coming], [self._seed(slot, episode) for slot, episode in coming])
+
+    def _seed(self, slot: int, episode: int) -> int:
+        return episode_seed(self._roots[slot], slot, episode)
 
 
 def _root(seed: int) -> int:
