@@ -109,7 +109,7 @@ def to_device(batch: Any, device: torch.device, layout: torch.memory_format = to
         placed = batch.to(device, non_blocking=True)
         placed = placed.float().div_(255.0) if placed.dtype == torch.uint8 else placed
         images = placed.ndim == 4 and layout != torch.preserve_format
-        return placed.contiguous(memory_format=layout) if images else placed
+        return placed.to(memory_format=layout) if images else placed
     if isinstance(batch, dict):
         return {key: to_device(value, device, layout) for key, value in batch.items()}
     if isinstance(batch, (tuple, list)):

@@ -183,7 +183,8 @@ class _Run:
         self.model.to(device).train()
         for parameter in self.model.parameters():
             if parameter.ndim == 4:
-                parameter.data = parameter.data.contiguous(memory_format=self.layout)
+                # Not contiguous(): of one channel, or one pixel, it leaves strides that convolutions take for the other layout.
+                parameter.data = parameter.data.to(memory_format=self.layout)
         self.updates = [ActiveUpdate(update, model) for update in updates]
         if len({update.name for update in updates}) < len(updates):
             raise ValueError(f"each update needs a name of its own: {[update.name for update in updates]}")
@@ -464,7 +465,7 @@ class _Run:
         for active in self.updates:
             active.swap()
         for parameter in self.model.parameters():  # the layout a file gives back, so that a loaded copy computes the same bits
-            parameter.data = parameter.data.contiguous()
+            parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
         self.model.eval()
 
     def close(self) -> None:
