@@ -69,6 +69,7 @@ class Cars(ABC):
 
     def expect(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         """See `Simulator.expect`."""
+        del slots, seeds
 
     @abstractmethod
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> None:

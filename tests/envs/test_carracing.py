@@ -1,5 +1,6 @@
 """CarRacing pays, ends and looks as its simulators say, whichever of the two drives."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -8,29 +9,28 @@ import pytest
 from numpy.typing import NDArray
 
 import envs
-from envs.carracing import BAR, DIGITS, CarRacing, Cars, controls, view
+from envs.carracing import BAR, DIGITS, CarRacing, Cars, Driven, controls, view
 from envs.simulator import FRAME, Frames
-from envs.vector_env import episode_seed
+from envs.vector_env import AHEAD, episode_seed
 
 
 class Scripted(Cars):
-    """Cars of which frame t pays `pays[t]` and the episode ends at frame `ends`; the picture's shade is t."""
+    """A car of which frame t pays `pays[t]` and whose episode ends at frame `ends`; the picture's shade is t."""
 
     def __init__(self, pays: list[float], ends: int) -> None:
         self.pays, self.ends, self.time = pays, ends, 0
-        self.seen: list[NDArray[np.float32]] = []
+        self.pictures = np.zeros((1, 96, 96, 3), np.uint8)
 
-    def begin(self, slot: int, seed: int) -> Frames:
+    def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         self.time = 0
-        return self.pictures(np.array([slot]))[0]
 
-    def advance(self, slots: NDArray[np.int64], controls: NDArray[np.float32], draw: bool) -> tuple[Any, Any]:
-        self.seen.append(controls)
-        self.time += 1
-        return np.array([self.pays[self.time - 1]]), np.array([self.time == self.ends])
-
-    def pictures(self, slots: NDArray[np.int64]) -> Frames:
-        return np.full((len(slots), 96, 96, 3), self.time, np.uint8)
+    def drive(self, controls: NDArray[np.float32], most: NDArray[np.int64]) -> Driven:
+        driven = Driven.blank(1)
+        while driven.frames[0] < most[0] and not driven.end[0]:
+            driven.add(0, self.pays[self.time], self.time + 1 == self.ends)
+            self.time += 1
+        self.pictures[:] = self.time
+        return driven
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -49,7 +49,7 @@ def test_rewards_of_held_frames_are_added_and_stop_at_the_end(monkeypatch: pytes
     first, second = (worlds.step(np.zeros((1, 3), np.float32)) for _ in range(2))
     assert (first.rew[0], first.end[0]) == (15, False)
     assert (second.rew[0], second.end[0], second.trunc[0]) == (48, True, False)
-    assert len(cars.seen) == 6
+    assert cars.time == 6
     assert worlds.frames[0, 0, 0, 0] == 6  # the last frame of the episode
 
 
@@ -57,7 +57,7 @@ def test_the_limit_counts_frames_not_decisions(monkeypatch: pytest.MonkeyPatch) 
     worlds, cars = scripted(monkeypatch, [-0.1] * 20, repeat=4, max_frames=10)
     cut = [bool(worlds.step(np.zeros((1, 3), np.float32)).trunc[0]) for _ in range(3)]
     assert cut == [False, False, True]
-    assert len(cars.seen) == 10
+    assert cars.time == 10
 
 
 def test_a_stalled_car_is_lost_after_so_many_decisions_without_a_tile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +132,27 @@ def test_envpool_gives_an_episode_the_same_track_for_the_same_seed() -> None:
     assert rew == same
     assert not np.array_equal(first[0], first[1])
     assert not np.array_equal(few[0], few[2])  # the next episode has another track
+
+
+def test_envpool_drives_cars_whose_episodes_end_at_different_times() -> None:
+    """More episodes than are expected at once, so that slots drive cars of several pools."""
+
+    def seen(num_envs: int) -> tuple[Frames, Any]:
+        env = envs.make("carracing", num_envs, 1, backend="envpool", repeat=4, actions=2, stalled=3)
+        shown, ends = [env.reset()[0][0]], np.zeros(num_envs, int)
+        forward = np.array([[0.0, 0.1 + 0.2 * slot] for slot in range(num_envs)])
+        for _ in range(50):
+            obs, _, end, _, _ = env.step(forward)
+            shown.append(obs[0])
+            ends += end
+        env.close()
+        return np.stack(shown), ends
+
+    few, _ = seen(2)
+    many, ends = seen(5)
+    assert np.array_equal(few, many)
+    assert ends.max() > AHEAD
+    assert ends.min() < ends.max()
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Episodes are a function of root, slot and number alone; ends, actions and seeds follow one rule."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 import envs
 from envs.action_checks import box, check
 from envs.simulator import FRAME, Frames
-from envs.vector_env import episode_seed
+from envs.vector_env import AHEAD, episode_seed
 
 
 def frames_of(num_envs: int, slot: int, seed: int = 5, steps: int = 100) -> list[Frames]:
@@ -31,6 +32,28 @@ def test_seeds_differ_between_roots_slots_and_episodes() -> None:
     seeds = {episode_seed(root, slot, episode) for root in range(6) for slot in range(6) for episode in range(6)}
     assert len(seeds) == 6**3
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_a_simulator_is_told_of_every_episode_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    env, coming, begun = envs.make("dodge", 3, 7), set[tuple[int, int]](), list[tuple[int, int]]()
+    begin = env.worlds.begin
+
+    def expect(slots: Sequence[int], seeds: Sequence[int]) -> None:
+        coming.clear()
+        coming.update(zip(slots, seeds, strict=True))
+
+    def checked(slots: Sequence[int], seeds: Sequence[int]) -> Any:
+        begun.extend(zip(slots, seeds, strict=True))
+        assert coming >= set(zip(slots, seeds, strict=True))
+        coming.difference_update(zip(slots, seeds, strict=True))
+        return begin(slots, seeds)
+
+    monkeypatch.setattr(env.worlds, "expect", expect)
+    monkeypatch.setattr(env.worlds, "begin", checked)
+    env.reset()
+    for _ in range(600):
+        env.step(env.action_space.sample())
+    assert len(begun) == len(set(begun)) > 3 * AHEAD
 
 
 def test_reset_names_a_root_or_goes_on() -> None:
