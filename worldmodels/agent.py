@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import VisionModel
+from genmodels.nn import for_looking
 from worldmodels.controller import Controller, Sight, sight
 from worldmodels.interfaces import Array, Policy
 
@@ -38,6 +39,7 @@ class Agent(Policy):
         noise: the standard deviation of what is added to the actions of every second slot, for exploration: the others show
             where the agent itself would go.
         seed: of that noise.
+        precision: of V's convolutions, "fp32" or "bf16". M remembers in float32 either way.
     """
 
     def __init__(
@@ -50,9 +52,11 @@ class Agent(Policy):
         population: Tensor | None = None,
         noise: float = 0.0,
         seed: int = 0,
+        precision: str = "fp32",
     ) -> None:
         self.vision, self.memory, self.controller, self.sees = vision, memory, controller, sees
-        self.population, self.noise = population, noise
+        self.population, self.noise, self.precision = population, noise, precision
+        self._eye = for_looking(vision)
         self._random = np.random.default_rng(seed)
 
     def initial(self, slots: int) -> Mind:
@@ -63,7 +67,8 @@ class Agent(Policy):
     def act(self, obs: Array, state: Mind, first: NDArray[np.bool_]) -> tuple[NDArray[np.float32], Mind]:
         _, onward = self.memory.predict(state.z, state.act, state.memory)
         memory = self.memory.reset(onward, torch.from_numpy(first))
-        z = self.vision.encode(to_images(obs)).mean.float()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
+            z = self._eye.encode(to_images(obs)).mean.float()
         features = sight(self.memory, z, memory, self.sees)
         act = self.controller(features) if self.population is None else self.controller.crowd(self.population, features)
         if self.noise and not self.controller.discrete:

@@ -18,6 +18,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -28,7 +29,9 @@ from torch import nn
 
 from genmodels import storage
 from genmodels.batches import to_device
+from genmodels.compiled.threads import mapped
 from genmodels.distributions import DiagonalGaussian
+from genmodels.nn import for_looking
 from genmodels.progress import Display
 from genmodels.storage import Corrupt
 from worldmodels.replay_store import Replay
@@ -96,11 +99,10 @@ class Latents:
         *,
         batch: int = 256,
         dtype: str = "float32",
+        precision: str = "fp32",
         quiet: bool = False,
     ) -> Self:
         """See every frame of the replay that was not seen yet.
-
-        Under `torch.autocast` it is quicker and coarser; that is recorded, and another precision starts anew.
 
         Arguments:
             replay: the episodes.
@@ -108,17 +110,20 @@ class Latents:
             folder: where the latents are kept.
             batch: frames encoded at once; another number is another run, whose bits may differ.
             dtype: "float32", or "float16" for half the room.
+            precision: of the vision model's products, "fp32" or "bf16", which is quicker and coarser.
             quiet: whether to show no progress.
         """
         if dtype not in ("float32", "float16"):
             raise ValueError(f"dtype: latents are 'float32' or 'float16', not {dtype!r}")
+        if precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision: 'fp32' or 'bf16', not {precision!r}")
         if batch < 1:
             raise ValueError(f"batch: at least one frame is encoded at once, not {batch}")
         folder, training = Path(folder), vision.training
         vision.eval()
         try:
             with storage.lock(folder):
-                _encode(replay, vision, folder, batch, dtype, quiet)
+                _encode(replay, vision, folder, batch, dtype, precision, quiet)
         finally:
             vision.train(training)
         return cls(folder)
@@ -158,11 +163,11 @@ def _columns(facts: dict[str, Any]) -> dict[str, tuple[str, int]]:
     return {"mean": latent, "log_sd": latent, "act": ("float32", facts["action_size"]), "rew": ("float32", 1)}
 
 
-def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: str, quiet: bool) -> None:
+def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: str, precision: str, quiet: bool) -> None:
     facts = {
         "version": VERSION,
         "vision": checksum(vision),
-        "precision": _precision(next(vision.parameters()).device.type),
+        "precision": precision,
         "latent_size": int(vision.latent_size),  # type: ignore[arg-type]
         "action_size": replay.action_size,
         "batch": batch,
@@ -175,10 +180,11 @@ def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: 
     row = sum(line["length"] + 1 for line in journal.lines)
     for name, (kind, width) in columns.items():
         os.truncate(folder / f"{name}.bin", row * width * np.dtype(kind).itemsize)  # what a killed run left of an episode
+    eye = for_looking(vision)
     todo, began, figures = replay.episodes[len(journal.lines) :], time.monotonic(), {"frames": row}
     with Display(len(replay), None, unit="episode", quiet=quiet or not todo) as display:
         for group in _groups(todo):
-            seen = [_rows(replay, vision, entry, batch, columns) for entry in group]
+            seen = mapped(partial(_rows, replay, eye, facts), group, torch.get_num_threads())
             for name, parts in zip(columns, zip(*seen, strict=True), strict=True):
                 _append(folder / f"{name}.bin", np.concatenate(parts))
             journal.append(
@@ -202,31 +208,32 @@ def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
             group = []
 
 
-def _rows(
-    replay: Replay, vision: nn.Module, entry: Entry, batch: int, columns: dict[str, tuple[str, int]]
-) -> list[NDArray[Any]]:
+def _rows(replay: Replay, vision: nn.Module, facts: dict[str, Any], entry: Entry) -> list[NDArray[Any]]:
     """What an episode adds to each of the files."""
-    mean, log_sd = _see(replay, vision, entry, batch)
+    mean, log_sd = _see(replay, vision, facts, entry)
     act, rew = np.pad(replay.act(entry.index), ((0, 1), (0, 0))), np.pad(replay.rew(entry.index), (0, 1))[:, None]
     return [
-        np.ascontiguousarray(values, kind) for values, (kind, _) in zip((mean, log_sd, act, rew), columns.values(), strict=True)
+        np.ascontiguousarray(values, kind)
+        for values, (kind, _) in zip((mean, log_sd, act, rew), _columns(facts).values(), strict=True)
     ]
 
 
 @torch.no_grad()
-def _see(replay: Replay, vision: nn.Module, entry: Entry, batch: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _see(
+    replay: Replay, vision: nn.Module, facts: dict[str, Any], entry: Entry
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The mean and log_sd of each frame of an episode, in blocks that begin with it."""
-    device = next(vision.parameters()).device
+    device, obs = next(vision.parameters()).device, torch.from_numpy(replay.obs(entry.index))
     means, log_sds = [], []
-    for start in range(0, entry.frames, batch):
-        frames = torch.from_numpy(replay.obs(entry.index, start, min(start + batch, entry.frames)))
-        seen = vision.encode(to_device(frames.permute(0, 3, 1, 2), device))  # type: ignore[operator]
-        if not isinstance(seen, DiagonalGaussian):
-            raise TypeError(
-                f"{type(vision).__name__}.encode gives a {type(seen).__name__}; the memory learns from DiagonalGaussian"
-            )
-        means.append(seen.mean.float().cpu())
-        log_sds.append(seen.log_sd.float().cpu())
+    with torch.autocast(device.type, torch.bfloat16, enabled=facts["precision"] == "bf16"):
+        for frames in obs.permute(0, 3, 1, 2).split(facts["batch"]):
+            seen = vision.encode(to_device(frames, device))  # type: ignore[operator]
+            if not isinstance(seen, DiagonalGaussian):
+                raise TypeError(
+                    f"{type(vision).__name__}.encode gives a {type(seen).__name__}; the memory learns from DiagonalGaussian"
+                )
+            means.append(seen.mean.float().cpu())
+            log_sds.append(seen.log_sd.float().cpu())
     mean, log_sd = torch.cat(means), torch.cat(log_sds)
     if not (mean.isfinite().all() and log_sd.isfinite().all()):
         raise ValueError(f"episode {entry.index}: its latents are not finite; the vision model is broken, train it anew")
@@ -236,11 +243,6 @@ def _see(replay: Replay, vision: nn.Module, entry: Entry, batch: int) -> tuple[N
 def checksum(model: nn.Module) -> str:
     """SHA-256 of everything a model has learned."""
     return hashlib.sha256(storage.pack_tensors(model.state_dict())).hexdigest()
-
-
-def _precision(device: str) -> str:
-    """The type in which matrices are multiplied on a device just now."""
-    return str(torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32).removeprefix("torch.")
 
 
 def _continues(folder: Path, facts: dict[str, Any], episodes: Sequence[Entry]) -> bool:

@@ -26,6 +26,7 @@ from worldmodels.blind_policies import Wanderer
 from worldmodels.config import Experiment
 from worldmodels.interfaces import MakeEnv, Policy
 from worldmodels.rollout import Played, rollout
+from worldmodels.run import precision
 from worldmodels.types import Episode
 
 
@@ -90,7 +91,7 @@ def play_contest(cast: Cast, task: Contest, keep: Keep) -> NDArray[np.float64]:
     """The mean return of each candidate."""
     vision, memory, controller = _models(cast)
     sees, seeds = cast.experiment.controller.sees, [seed for _ in task.candidates for seed in task.seeds]
-    agent = Agent(vision, memory, controller, sees, population=torch.from_numpy(task.candidates))
+    agent = Agent(vision, memory, controller, sees, population=torch.from_numpy(task.candidates), precision=precision())
     with contextlib.closing(world(cast, 0, slots=len(seeds))) as env:
         played = rollout(env, agent, len(seeds), seed=seeds, quiet=True)
     return mean_returns(played, len(task.candidates))
@@ -107,7 +108,8 @@ def _explorer(cast: Cast, env: VectorEnv, seed: int) -> Policy:
     if not cast.parts:
         return Wanderer(env.single_action_space, about.policy, about.span, seed, about.drift)
     vision, memory, controller = _models(cast)
-    return Agent(vision, memory, controller, cast.experiment.controller.sees, noise=about.agent_noise, seed=seed)
+    sees, noise = cast.experiment.controller.sees, about.agent_noise
+    return Agent(vision, memory, controller, sees, noise=noise, seed=seed, precision=precision())
 
 
 def _models(cast: Cast) -> tuple[Any, ...]:

@@ -57,7 +57,8 @@ def actions(run: Run, make_env: MakeEnv) -> gymnasium.Space[Any]:
 def load(run: Run) -> Agent:
     """The run's agent as it is."""
     vision, memory = Model.load(run / "vision"), Model.load(run / "memory")
-    return Agent(vision, memory, Controller.load(run / "controller"), run.experiment.controller.sees)
+    controller, sees = Controller.load(run / "controller"), run.experiment.controller.sees
+    return Agent(vision, memory, controller, sees, precision=precision())
 
 
 # ------------------------------------------------------------------------------------------------------------------- 1
@@ -112,7 +113,7 @@ def encode(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """See every frame once."""
     vision = Model.load(run / "vision")
     with Replay.open(run / "replay") as replay:
-        latents = Latents.encode(replay, vision, run / "latents", quiet=run.quiet)
+        latents = Latents.encode(replay, vision, run / "latents", precision=precision(), quiet=run.quiet)
     return {"frames": latents.frames}
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def each(work: Callable[[T], object], items: Sequence[T], count: int) -> None:
@@ -30,6 +31,13 @@ def each(work: Callable[[T], object], items: Sequence[T], count: int) -> None:
         wait(others)  # nobody works on what the caller has left
     for other in others:
         other.result()
+
+
+def mapped(work: Callable[[T], R], items: Sequence[T], count: int) -> list[R]:
+    """What work gives for each item, in their order, on so many threads."""
+    found: dict[int, R] = {}
+    each(lambda at: found.update({at: work(items[at])}), range(len(items)), count)
+    return [found[at] for at in range(len(items))]
 
 
 @contextmanager

@@ -14,7 +14,7 @@
 """
 
 from genmodels.nn.attention import Attention, Past, attention_weights, rotated, sinusoidal, sinusoidal_2d
-from genmodels.nn.conv import ConvDecoder, ConvEncoder
+from genmodels.nn.conv import ConvDecoder, ConvEncoder, for_looking
 from genmodels.nn.fourier_features import FourierFeatures
 from genmodels.nn.lora import LowRank, add_low_rank, load_low_rank, merge_low_rank, save_low_rank
 from genmodels.nn.mixture import MixtureHead
@@ -38,6 +38,7 @@ __all__ = [
     "UNet",
     "add_low_rank",
     "attention_weights",
+    "for_looking",
     "load_low_rank",
     "merge_low_rank",
     "mlp",

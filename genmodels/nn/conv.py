@@ -10,12 +10,16 @@ checkerboards on the way up, and every convolution is of the kind that processor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 Activation = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]
+Network = TypeVar("Network")
 
 SMALLEST = 7  # a side of at most so many pixels is not halved any more
 
@@ -100,6 +104,41 @@ class ConvDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z)
+
+
+def for_looking(network: Network) -> Network:
+    """A copy that sees with its `ConvEncoder`s what the network sees, in half the time; it is no quicker to learn from.
+
+    To move squares of pixels into channels and mix what is beside one another there is a convolution with strides: the same
+    weights, in another order. A network that has no such encoder is given back as it is.
+    """
+    if not isinstance(network, nn.Module) or not any(isinstance(module, ConvEncoder) for module in network.modules()):
+        return network
+    looking = copy.deepcopy(network).requires_grad_(False)
+    for module in looking.modules():
+        if isinstance(module, ConvEncoder):
+            module.layers = nn.Sequential(*_strided(module.layers))
+    return looking
+
+
+@torch.no_grad()
+def _strided(layers: nn.Sequential) -> Iterator[nn.Module]:
+    """The layers, with one convolution for each move of squares and the convolution after it."""
+    side = 1
+    for layer in layers:
+        if isinstance(layer, nn.PixelUnshuffle):
+            side = layer.downscale_factor
+        elif isinstance(layer, nn.Conv2d) and side > 1:
+            channels = layer.in_channels // side**2
+            whole = nn.Conv2d(channels, layer.out_channels, 3 * side, side, side, device=layer.weight.device)
+            squares = layer.weight.unflatten(1, (channels, side, side)).permute(0, 1, 4, 2, 5, 3)
+            whole.weight.copy_(squares.reshape(whole.weight.shape))
+            whole.bias = layer.bias
+            whole.weight.data = whole.weight.data.to(memory_format=torch.channels_last)
+            yield whole
+            side = 1
+        else:
+            yield layer
 
 
 def _halvings(shape: Sequence[int], patch: int = 2) -> tuple[int, int, int]:

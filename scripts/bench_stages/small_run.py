@@ -25,7 +25,7 @@ from worldmodels.pipeline import CHAIN, enter
 from worldmodels.presets import carracing
 from worldmodels.replay_store import Replay
 from worldmodels.rollout import rollout, steps
-from worldmodels.run import Run, Stage
+from worldmodels.run import Run, Stage, precision
 
 
 class Bench:
@@ -90,7 +90,7 @@ class Bench:
         """V, M and a linear C, or a population of them."""
         controller = self.controller()
         population = torch.randn(candidates, len(controller.vector())) * 0.1 if candidates else None
-        return Agent(self.vision, self.memory, controller, "zh", population=population)
+        return Agent(self.vision, self.memory, controller, "zh", population=population, precision=precision())
 
     # ---- simulators
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genmodels.nn import ConvDecoder, ConvEncoder
+from genmodels.autoencoders import VAE
+from genmodels.nn import ConvDecoder, ConvEncoder, for_looking
 from genmodels.nn.conv import ResidualBlock
 
 # sides, and what is left of them where they are halved no more
@@ -137,3 +138,20 @@ def test_a_norm_stands_before_every_activation_but_never_at_an_image() -> None:
         2,
     ]
     assert decoder(encoder(torch.rand(2, 1, 28, 28))).shape == (2, 1, 28, 28)
+
+
+@pytest.mark.parametrize(("shape", "patch", "blocks"), [((1, 28, 28), 2, 1), ((3, 64, 64), 4, 0), ((3, 32, 32), 2, 0)])
+def test_a_copy_for_looking_sees_the_same(shape: tuple[int, int, int], patch: int, blocks: int) -> None:
+    vae = VAE(shape, latent=5, width=4, blocks=blocks, patch=patch).eval()
+    stirred(vae)
+    looking, x = for_looking(vae), torch.rand(3, *shape)
+    with torch.no_grad():
+        torch.testing.assert_close(looking.encode(x).mean, vae.encode(x).mean, rtol=1e-4, atol=1e-5)
+    assert not any(isinstance(layer, nn.PixelUnshuffle) for layer in looking.encoder.layers)
+    assert all(a.requires_grad for a in vae.parameters())  # the model itself is as it was
+    assert any(isinstance(layer, nn.PixelUnshuffle) for layer in vae.encoder.layers)
+
+
+def test_what_has_no_encoder_looks_as_it_is() -> None:
+    linear = nn.Linear(2, 2)
+    assert for_looking(linear) is linear

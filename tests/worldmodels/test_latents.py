@@ -1,6 +1,7 @@
 """Encoded once, to the same bytes wherever it was cut; windows in which every transition has the same chance."""
 
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -17,6 +18,9 @@ from worldmodels.window_batches import WindowBatches
 SIDE = 8
 
 
+LOCK = Lock()
+
+
 class Sums(nn.Module):
     """z is the frame's mean per channel, weighted; it notes how many frames it has seen."""
 
@@ -28,7 +32,8 @@ class Sums(nn.Module):
         self.seen = 0
 
     def encode(self, x: Tensor) -> DiagonalGaussian:
-        self.seen += len(x)
+        with LOCK:  # episodes are seen on several threads
+            self.seen += len(x)
         mean = self.weight * x.mean((2, 3))
         return DiagonalGaussian(mean, mean - 1.0)
 
@@ -137,8 +142,8 @@ def test_another_vision_model_sees_everything_anew(tmp_path: Path) -> None:
 def test_another_precision_sees_everything_anew(tmp_path: Path) -> None:
     replay, vision = record(tmp_path / "replay", 5, 3), Sums()
     for count in (1, 1, 2):
-        with torch.autocast("cpu", torch.bfloat16, enabled=count == 1):
-            Latents.encode(replay, vision, tmp_path / "latents", quiet=True)
+        precision = "bf16" if count == 1 else "fp32"
+        Latents.encode(replay, vision, tmp_path / "latents", precision=precision, quiet=True)
         assert vision.seen == 10 * count
 
 
@@ -180,6 +185,8 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         Latents.encode(replay, Sums(), tmp_path / "latents", dtype="int8", quiet=True)
     with pytest.raises(ValueError, match="batch"):
         Latents.encode(replay, Sums(), tmp_path / "latents", batch=0, quiet=True)
+    with pytest.raises(ValueError, match="precision"):
+        Latents.encode(replay, Sums(), tmp_path / "latents", precision="fp16", quiet=True)
     with pytest.raises(ValueError, match="episode 0: its latents are not finite"):
         Latents.encode(replay, Sums(float("nan")), tmp_path / "latents", quiet=True)
 
