@@ -125,6 +125,7 @@ class CarRacing(Simulator):
         )
         self._age = np.zeros(len(frames), np.int64)  # frames
         self._idle = np.zeros(len(frames), np.int64)  # decisions since a tile was new
+        self._resting = np.zeros(len(frames), np.bool_)
 
     def expect(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         """EnvPool makes cars ready for these episodes, all in one pool."""
@@ -138,11 +139,17 @@ class CarRacing(Simulator):
         self._age[here] = self._idle[here] = 0
         return np.zeros(len(self.frames), np.bool_)
 
+    def rest(self, slots: NDArray[np.bool_]) -> None:
+        """These cars stand still."""
+        self._resting = slots
+
     def step(self, actions: NDArray[Any]) -> Outcome:
         """Hold each action for `repeat` frames, or until its episode is over."""
-        driven = self._cars.drive(controls(actions), np.minimum(self._repeat, self._limit - self._age))
+        driven = self._cars.drive(
+            controls(actions), np.where(self._resting, 0, np.minimum(self._repeat, self._limit - self._age))
+        )
         self._age += driven.frames
-        self._idle = np.where(driven.paid, 0, self._idle + 1)
+        self._idle = np.where(driven.paid | self._resting, 0, self._idle + 1)
         end = driven.end | (self._idle >= self._patience)
         self.frames[:] = view(self._cars.pictures, self._bar)
         return Outcome(driven.rew, end, ~end & (self._age >= self._limit), np.zeros(len(end), np.bool_))
@@ -206,7 +213,8 @@ class GymnasiumCars(Cars):
     def drive(self, controls: NDArray[np.float32], most: NDArray[np.int64]) -> Driven:
         """Step each of these cars."""
         driven = Driven.blank(len(self._cars))
-        for slot, car in enumerate(self._cars):
+        for slot in np.flatnonzero(most).tolist():
+            car = self._cars[slot]
             while driven.frames[slot] < most[slot] and not driven.end[slot]:
                 car.drawn = bool(driven.frames[slot] + 1 == most[slot])
                 picture, rew, end, _, _ = car.step(controls[slot])
@@ -312,7 +320,7 @@ class EnvPoolCars(Cars):
 
     def drive(self, controls: NDArray[np.float32], most: NDArray[np.int64]) -> Driven:
         """Step all cars, each as soon as its last frame is there; EnvPool draws every frame."""
-        driven, asked = Driven.blank(len(most)), self._of(range(len(most)))
+        driven, asked = Driven.blank(len(most)), self._of(np.flatnonzero(most).tolist())
         for pool, numbers in asked.items():
             pool.drive(list(numbers), controls[list(numbers.values())])
         while asked:

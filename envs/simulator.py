@@ -58,6 +58,10 @@ class Simulator(ABC):
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> NDArray[np.bool_]:
         """Begin an episode at each of these slots, and draw its first frame; the answer masks all slots (N,) lost meanwhile."""
 
+    def rest(self, slots: NDArray[np.bool_]) -> None:
+        """Nobody looks at these slots, until others are named: who can leave them as they are may."""
+        del slots
+
     @abstractmethod
     def step(self, actions: NDArray[Any]) -> Outcome:
         """Step every slot by its action, checked before: (N, k) for a Box, (N,) for a Discrete space."""

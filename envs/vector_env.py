@@ -72,6 +72,7 @@ class Slots(VectorEnv[Frames, Any, Any]):
             self._roots = [_root(root) for root in roots]
             self._episodes, self._expected = [-1] * self.num_envs, [-1] * self.num_envs
         everywhere = np.ones(self.num_envs, np.bool_)
+        self.rest(~everywhere)
         self._number(everywhere)
         while everywhere.any():
             everywhere = self._begin(everywhere)
@@ -98,6 +99,10 @@ class Slots(VectorEnv[Frames, Any, Any]):
         if lost.any():
             info["restarted"] = lost
         return self.worlds.frames.copy(), rew, end, trunc | lost, info
+
+    def rest(self, slots: Mask) -> None:
+        """Nobody looks at these slots until the next reset: what they show means nothing, and costs little."""
+        self.worlds.rest(slots)
 
     def render(self) -> tuple[Frames, ...]:
         """What each slot shows, at the resolution at which it is observed."""

@@ -13,14 +13,23 @@ import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
 from itertools import islice
+from queue import SimpleQueue
+from threading import Event
 from typing import Any, Literal, TypeVar, get_args
+
+import torch
+
+from genmodels.compiled.threads import workers
+from worldmodels.rollout import LEAVE
 
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Keep = Callable[..., None] | None  # is given what comes up on the way, as it comes up
 Work = Callable[[Shared, Task, Keep], Result]
+Said = SimpleQueue[tuple[Any, ...] | None]
 
 Where = Literal["here", "ray"]
 
@@ -46,14 +55,45 @@ class Backend(ABC):
 
 
 class Here(Backend):
-    """One after the other, in this process."""
+    """In this process: as many tasks side by side as PyTorch has threads, each on one of its own.
+
+    While one waits for its agent another simulates, so that no core is idle.
+    """
 
     def map(
         self, work: Work[Shared, Task, Result], shared: Shared, tasks: Iterable[Task], keep: Keep = None
     ) -> Iterator[Result]:
-        """The results of tasks, in their order; `keep` is called as things come up."""
-        for task in tasks:
-            yield work(shared, task, keep)
+        """The results of tasks, in their order; `keep` is called here as things come up, for one task after the other."""
+        threads, left, leave = torch.get_num_threads(), iter(tasks), Event()
+        doing = deque[tuple[Future[Any], Said]]()
+
+        def begin(some: int) -> None:
+            for task in islice(left, some):
+                said = Said()
+                doing.append((workers(threads).submit(_beside, work, shared, task, said, keep is not None, leave), said))
+
+        try:
+            begin(threads + 1)  # who is done has the next at hand
+            while doing:
+                future, said = doing[0]
+                while (arguments := said.get()) is not None:
+                    keep(*arguments)  # type: ignore[misc]  # nothing is said where nobody asks
+                result = future.result()
+                doing.popleft()
+                begin(1)
+                yield result
+        finally:
+            leave.set()
+            wait([future for future, _ in doing])
+
+
+def _beside(work: Any, shared: Any, task: Any, said: Said, asked: bool, leave: Event) -> Any:
+    """One task, in a thread: its result. What it wants kept it says, and in the end nothing."""
+    try:
+        LEAVE.set(leave)
+        return work(shared, task, (lambda *arguments: said.put(arguments)) if asked else None)
+    finally:
+        said.put(None)
 
 
 class RayCluster(Backend):

@@ -37,7 +37,6 @@ class Cast(NamedTuple):
     make_env: MakeEnv
     parts: tuple[Sealed, ...] = ()
     """V, M and C, sealed"""
-    quiet: bool = True
 
 
 class Batch(NamedTuple):
@@ -49,9 +48,6 @@ class Batch(NamedTuple):
     """the batch's, in its round"""
     seed: int
     episodes: int
-    before: int
-    """episodes that came before, for the progress shown"""
-    of: int
 
 
 class Contest(NamedTuple):
@@ -62,11 +58,18 @@ class Contest(NamedTuple):
     seeds: tuple[int, ...]
 
 
-def world(cast: Cast, seed: int, slots: int = 0, test: bool = False) -> VectorEnv:
-    """The real environment."""
+def world(cast: Cast, seed: int, slots: int = 0, test: bool = False, **more: Any) -> VectorEnv:
+    """The real environment, with more options where the experiment names none."""
     about = cast.experiment.world
-    options = {**about.options, **(about.test_options if test else {})}
+    options = {**more, **about.options, **(about.test_options if test else {})}
     return cast.make_env(about.name, slots or about.slots, seed, workers=cast.experiment.workers, **options)
+
+
+def _one_core(cast: Cast, seed: int, slots: int = 0) -> VectorEnv:
+    """The same, for one task of as many as there are cores."""
+    if cast.experiment.world.options.get("backend") == "envpool":
+        return world(cast, seed, slots, threads=1)
+    return world(cast, seed, slots)
 
 
 def seal(*models: Any) -> tuple[Sealed, ...]:
@@ -76,10 +79,10 @@ def seal(*models: Any) -> tuple[Sealed, ...]:
 
 def play_batch(cast: Cast, task: Batch, keep: Keep) -> list[Played]:
     """Episodes by the agent, if there is one, or by a random policy."""
-    with contextlib.closing(world(cast, task.seed)) as env:
+    with contextlib.closing(_one_core(cast, task.seed)) as env:
         policy = _explorer(cast, env, task.seed)
         marked = None if keep is None else partial(_mark, keep, {"round": task.turn, "batch": task.number})
-        return rollout(env, policy, task.episodes, keep=marked, before=task.before, of=task.of, quiet=cast.quiet)
+        return rollout(env, policy, task.episodes, keep=marked, quiet=True)
 
 
 def _mark(keep: Callable[[Episode], None], facts: dict[str, int], episode: Episode, played: Played) -> None:
@@ -92,7 +95,7 @@ def play_contest(cast: Cast, task: Contest, keep: Keep) -> NDArray[np.float64]:
     vision, memory, controller = _models(cast)
     sees, seeds = cast.experiment.controller.sees, [seed for _ in task.candidates for seed in task.seeds]
     agent = Agent(vision, memory, controller, sees, population=torch.from_numpy(task.candidates), precision=precision())
-    with contextlib.closing(world(cast, 0, slots=len(seeds))) as env:
+    with contextlib.closing(_one_core(cast, 0, slots=len(seeds))) as env:
         played = rollout(env, agent, len(seeds), seed=seeds, quiet=True)
     return mean_returns(played, len(task.candidates))
 

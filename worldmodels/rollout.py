@@ -15,8 +15,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Event
 from typing import Any
 
 import gymnasium
@@ -28,6 +30,12 @@ from genmodels.compiled.threads import alone
 from genmodels.progress import Display
 from worldmodels.interfaces import Array, Policy
 from worldmodels.types import Episode
+
+LEAVE: ContextVar[Event | None] = ContextVar("LEAVE", default=None)  # set when nobody waits for what a thread plays
+
+
+class Left(Exception):
+    """Nobody waits for these episodes any more."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,12 @@ def at_work(env: VectorEnv) -> AbstractContextManager[None]:
     return wish()
 
 
+def rest(env: VectorEnv, slots: NDArray[np.bool_]) -> None:
+    """Tell an environment whose slots can rest that nobody looks at these until it is reset."""
+    can: Callable[[NDArray[np.bool_]], None] = getattr(env, "rest", lambda slots: None)
+    can(slots)
+
+
 def steps(env: VectorEnv, policy: Policy, seed: int | list[int] | None = None) -> Iterator[Step]:
     """Drive an environment by a policy for ever, one step of all slots at a time."""
     mode = AutoresetMode(env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
@@ -128,8 +142,6 @@ def rollout(
     *,
     seed: int | list[int] | None = None,
     keep: Callable[[Episode, Played], None] | None = None,
-    before: int = 0,
-    of: int | None = None,
     quiet: bool = False,
 ) -> list[Played]:
     """Play a number of episodes, dealt to the slots in turn: slot i plays episodes i, i + N, i + 2 N, ...
@@ -140,7 +152,6 @@ def rollout(
         episodes: how many are played and counted in all.
         seed: handed to `env.reset`.
         keep: is given each counted episode whole, as it ends; without it frames are not held.
-        before, of: where these are a part of more, how many came before and how many there will be; for the progress shown.
         quiet: whether to show no progress.
     """
     slots = env.num_envs
@@ -148,14 +159,17 @@ def rollout(
     number, length, ret = np.zeros(slots, int), np.zeros(slots, int), np.zeros(slots)
     records: list[list[tuple[Array, Array, float, Array]]] = [[] for _ in range(slots)]
     played: list[Played] = []
+    resting, leave = np.zeros(slots, bool), LEAVE.get()
     frames, began = 0, time.monotonic()
 
     def figures() -> dict[str, float]:
         recent = [episode.ret for episode in played[-100:]]
         return {"frames": frames, "return": float(np.mean(recent)) if recent else 0.0}
 
-    with at_work(env), Display(of or episodes, None, unit="episode", quiet=quiet) as display:
+    with at_work(env), Display(episodes, None, unit="episode", quiet=quiet) as display:
         for step in steps(env, policy, seed):
+            if leave is not None and leave.is_set():
+                raise Left
             counted = step.valid & (number < quota)
             frames += int(counted.sum())
             ret += np.where(counted, step.rew, 0.0)
@@ -170,10 +184,12 @@ def rollout(
                     keep(_episode(records[slot], one, step), one)
                     records[slot] = []
                 number[slot], length[slot], ret[slot] = number[slot] + 1, 0, 0.0
-            display.show(before + len(played), time.monotonic() - began, figures)
+            display.show(len(played), time.monotonic() - began, figures)
             if (number >= quota).all():
                 break
-        display.show(before + len(played), time.monotonic() - began, figures, last=of is None or before + episodes >= of)
+            if (resting != (number >= quota)).any():
+                rest(env, resting := number >= quota)
+        display.show(len(played), time.monotonic() - began, figures, last=True)
     return sorted(played, key=lambda episode: (episode.number, episode.slot))
 
 

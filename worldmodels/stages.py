@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import gymnasium
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from genmodels.data_parallel import crew
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import Model
+from genmodels.progress import Display
 from genmodels.training import fit
 from genmodels.updates import Optimizer
 from worldmodels import evaluate as scores
@@ -40,6 +41,7 @@ from worldmodels.window_batches import WindowBatches
 
 Work = Callable[[Run, MakeEnv, int], Mapping[str, float]]
 
+PARTS = 2  # tasks, at least, that a round's episodes are dealt to: two cores are not too many
 PER_SLOT = 4  # episodes that each slot plays before the environment is made anew: what is played again after a kill
 
 
@@ -68,28 +70,50 @@ def collect(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Play episodes and keep them: by a random policy in the first round, by the agent in later ones."""
     agent = load(run) if turn > 1 else None
     parts = seal(agent.vision, agent.memory, agent.controller) if agent is not None else ()
-    cast, returns = Cast(run.experiment, make_env, parts, quiet=run.quiet), list[float]()
-    with Replay.create(run / "replay", action_size=action_size(actions(run, make_env))) as replay:
-        there = {(one.facts["round"], one.facts["batch"], one.facts["slot"], one.facts["number"]) for one in replay.episodes}
-        for played in run.backend.map(play_batch, cast, batches(run, turn), partial(_keep, replay, there)):
-            returns += [one.ret for one in played]
-        return {"episodes": len(replay), "frames": replay.frames_total, "return": float(np.mean(returns))}
+    cast, tasks = Cast(run.experiment, make_env, parts), batches(run, turn)
+    with (
+        Replay.create(run / "replay", action_size=action_size(actions(run, make_env))) as replay,
+        Display(sum(task.episodes for task in tasks), None, unit="episode", quiet=run.quiet) as display,
+    ):
+        keep = _Keeper(replay, display)
+        list(run.backend.map(play_batch, cast, tasks, keep))
+        keep.show(last=True)
+        return {"episodes": len(replay), "frames": replay.frames_total, "return": float(np.mean(keep.returns))}
 
 
 def batches(run: Run, turn: int) -> list[Batch]:
     """The episodes that a round asks for, in parts."""
     about = run.experiment.collect
-    wanted, at_once = about.episodes if turn == 1 else about.agent_episodes, PER_SLOT * run.experiment.world.slots
+    wanted = about.episodes if turn == 1 else about.agent_episodes
+    at_once = min(PER_SLOT * run.experiment.world.slots, max(1, -(-wanted // PARTS)))
     return [
-        Batch(turn, number, run.seed(Stage.ROLLOUT, turn, number), min(at_once, wanted - before), before, wanted)
+        Batch(turn, number, run.seed(Stage.ROLLOUT, turn, number), min(at_once, wanted - before))
         for number, before in enumerate(range(0, wanted, at_once))
     ]
 
 
-def _keep(replay: Replay, there: set[tuple[Any, ...]], episode: Episode) -> None:
-    facts = episode.facts
-    if (facts["round"], facts["batch"], facts["slot"], facts["number"]) not in there:
-        replay.append(episode)
+class _Keeper:
+    """Appends the episodes to a replay that are not in it, and shows how many have come."""
+
+    def __init__(self, replay: Replay, display: Display) -> None:
+        self.replay, self.display, self.began = replay, display, time.monotonic()
+        self.there = {_origin(one.facts) for one in replay.episodes}
+        self.returns: list[float] = []
+
+    def __call__(self, episode: Episode) -> None:
+        if _origin(episode.facts) not in self.there:
+            self.replay.append(episode)
+        self.returns.append(float(episode.rew.sum()))
+        self.show()
+
+    def show(self, last: bool = False) -> None:
+        """How many, and what the last hundred of them gave."""
+        seconds = time.monotonic() - self.began
+        self.display.show(len(self.returns), seconds, lambda: {"return": float(np.mean(self.returns[-100:]))}, last)
+
+
+def _origin(facts: Mapping[str, Any]) -> tuple[Any, ...]:
+    return facts["round"], facts["batch"], facts["slot"], facts["number"]
 
 
 # ------------------------------------------------------------------------------------------------------------------- 2

@@ -23,7 +23,7 @@ def each(work: Callable[[T], object], items: Sequence[T], count: int) -> None:
         for item in left:
             work(item)
 
-    others = [_pool(count - 1).submit(take) for _ in range(count - 1)] if count > 1 else []
+    others = [workers(count - 1).submit(take) for _ in range(count - 1)] if count > 1 else []
     try:
         with alone():
             take()
@@ -54,7 +54,7 @@ def alone() -> Iterator[None]:
 
 
 @cache
-def _pool(count: int) -> ThreadPoolExecutor:
+def workers(count: int) -> ThreadPoolExecutor:
     """Threads in which PyTorch does what it does without others, for as long as the process lives."""
     begun = Barrier(count + 1)
 
