@@ -248,43 +248,74 @@ def _on_road(car: Any) -> tuple[float, float, float]:
 class Pool:
     """EnvPool's cars, each with one seed for good, driven by a few threads; who is ready first answers first.
 
+    Answers come so many at a time, for to wait for each alone costs a fifth of all frames. Where fewer are awaited, spare cars,
+    which stand still, make up the number.
+
     Arguments:
         seeds: one for each car.
         threads: more of them than cores cost a third of all frames.
+        batch: answers at a time.
     """
 
-    def __init__(self, seeds: Sequence[int], threads: int) -> None:
+    def __init__(self, seeds: Sequence[int], threads: int, batch: int) -> None:
+        self._count, self._batch = len(seeds), batch
+        self._unbegun = list(range(len(seeds), len(seeds) + batch - 1))  # spare cars, before the first begin
+        self._spare: list[int] = []  # those that nobody has asked for anything
+        self._awaited = 0  # answers
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of the precision of its spaces, which are not used
             self._cars = require("envpool", "fast", 'carracing with backend="envpool"').make(
                 "CarRacing-v3",
                 env_type="gymnasium",
-                num_envs=len(seeds),
-                batch_size=1,
-                num_threads=min(threads, len(seeds)),
-                seed=list(seeds),
+                num_envs=len(seeds) + batch - 1,
+                batch_size=batch,
+                num_threads=threads,
+                seed=[*seeds, *range(batch - 1)],
                 max_episode_steps=NEVER,
             )
 
     def begin(self, numbers: Sequence[int]) -> Iterator[tuple[int, Frames]]:
-        """The first frame of each of these cars' only episodes."""
-        pictures, info = self._cars.reset(np.array(numbers, np.int32))  # which answers for one of them
-        yield int(info["env_id"][0]), pictures[0]
-        for _ in range(len(numbers) - 1):
-            yield self.answer()[:2]
+        """The first frame of each of these cars' only episodes; no other car is awaited meanwhile."""
+        self._make_up(len(numbers) + len(self._unbegun))
+        pictures, info = self._cars.reset(np.array([*numbers, *self._unbegun], np.int32))  # which waits for the first answers
+        self._unbegun, left = [], len(numbers)
+        for place, number in self._of_interest(info["env_id"]):
+            left -= 1
+            yield number, pictures[place]
+        while left:
+            for number, picture, _, _ in self.answers():
+                left -= 1
+                yield number, picture
 
     def drive(self, numbers: Sequence[int], controls: NDArray[np.float32]) -> None:
         """One frame of each of these cars, whose answers are to be asked for."""
         self._cars.send(controls, np.array(numbers, np.int32))
+        self._awaited += len(numbers)
 
-    def answer(self) -> tuple[int, Frames, float, bool]:
-        """Of the car that is ready next: its number, what is seen, its reward, and whether its episode has ended."""
+    def answers(self) -> Iterator[tuple[int, Frames, float, bool]]:
+        """Of cars that are ready: the number of each, what is seen, its reward, and whether its episode has ended."""
+        self._make_up(0)
         pictures, rew, end, _, info = self._cars.recv()
-        return int(info["env_id"][0]), pictures[0], float(rew[0]), bool(end[0])
+        for place, number in self._of_interest(info["env_id"]):
+            yield number, pictures[place], float(rew[place]), bool(end[place])
 
     def close(self) -> None:
         """Let go of threads and cars."""
         self._cars.close()
+
+    def _make_up(self, coming: int) -> None:
+        """Have spare cars answer, if otherwise too few would."""
+        self._awaited += coming
+        lacking = max(0, self._batch - self._awaited)
+        asked, self._spare = self._spare[:lacking], self._spare[lacking:]
+        if asked:
+            self.drive(asked, np.zeros((len(asked), 3), np.float32))
+
+    def _of_interest(self, answered: NDArray[np.int32]) -> list[tuple[int, int]]:
+        """The places and numbers, in a batch of answers, of cars that are not spare."""
+        self._awaited -= len(answered)
+        self._spare += [number for number in answered.tolist() if number >= self._count]
+        return [(place, number) for place, number in enumerate(answered.tolist()) if number < self._count]
 
 
 class EnvPoolCars(Cars):
@@ -295,14 +326,14 @@ class EnvPoolCars(Cars):
     """
 
     def __init__(self, count: int, threads: int) -> None:
-        self._threads = threads
+        self._threads, self._batch = threads, max(1, count // 4)
         self._ready: dict[tuple[int, int], tuple[Pool, int]] = {}  # (slot, seed) -> the car that waits for it
         self._driven: dict[int, tuple[Pool, int]] = {}  # slot -> the car that it drives
         self.pictures = np.zeros((count, RAW, RAW, 3), np.uint8)
 
     def expect(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         """Make a pool for these episodes, and forget those that were expected before."""
-        pool = Pool(seeds, self._threads)
+        pool = Pool(seeds, self._threads, self._batch)
         self._ready = {key: (pool, number) for number, key in enumerate(zip(slots, seeds, strict=True))}
 
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
@@ -325,15 +356,18 @@ class EnvPoolCars(Cars):
             pool.drive(list(numbers), controls[list(numbers.values())])
         while asked:
             for pool in tuple(asked):
-                number, picture, rew, end = pool.answer()
-                slot = asked[pool][number]
-                driven.add(slot, rew, end)
-                if not end and driven.frames[slot] < most[slot]:
-                    pool.drive([number], controls[slot : slot + 1])
-                    continue
-                self.pictures[slot] = picture
-                del asked[pool][number]
-                if not asked[pool]:
+                onward = []
+                for number, picture, rew, end in pool.answers():
+                    slot = asked[pool][number]
+                    driven.add(slot, rew, end)
+                    if not end and driven.frames[slot] < most[slot]:
+                        onward.append(number)
+                    else:
+                        self.pictures[slot] = picture
+                        del asked[pool][number]
+                if onward:
+                    pool.drive(onward, controls[[asked[pool][number] for number in onward]])
+                elif not asked[pool]:
                     del asked[pool]
         return driven
 

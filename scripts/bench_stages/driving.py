@@ -20,6 +20,6 @@ def measure_agent(bench: Bench) -> Measured:
 
 
 def measure_fitness(bench: Bench) -> Measured:
-    """64 candidates, each with a car."""
-    rate, bound, plain = rates(2 * bench.seconds, bench.driven(64, 64), bench.envpool(64), bench.gymnasium())
+    """64 candidates, each with a car, half of them on each core."""
+    rate, bound, plain = rates(2 * bench.seconds, bench.driven(32, 32), bench.envpool(64), bench.gymnasium())
     return Measured("fitness", rate, "frames/s", ">= 0.75 of EnvPool", rate >= 0.75 * bound, plain, bound)

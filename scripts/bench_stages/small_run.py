@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,17 +14,17 @@ import torch
 
 import envs
 from bench_stages.rates import Work
-from genmodels.compiled.threads import alone
+from genmodels.compiled.threads import each
 from genmodels.model import Model
 from worldmodels import stages
 from worldmodels.agent import Agent
-from worldmodels.blind_policies import Wanderer
 from worldmodels.controller import Controller, sight_size
 from worldmodels.latents import Latents
 from worldmodels.pipeline import CHAIN, enter
+from worldmodels.playing import Batch, Cast, play_batch
 from worldmodels.presets import carracing
 from worldmodels.replay_store import Replay
-from worldmodels.rollout import rollout, steps
+from worldmodels.rollout import Step, steps
 from worldmodels.run import Run, Stage, precision
 
 
@@ -129,30 +129,30 @@ class Bench:
 
     def collected(self) -> Work:
         """Frames driven by a random policy, all decisions kept on disk."""
-        world = self.run.experiment.world
         number = iter(range(1 << 30))
 
         def work() -> float:
             turn = next(number)
-            place = self.folder / f"replay-{turn}"
-            env = stages.world(self.run, envs.make, turn)
-            with closing(env), Replay.create(place, action_size=2) as replay:
-                policy = Wanderer(env.single_action_space, "correlated", span=8, seed=turn, drift=(0.0, 0.2))
-                kept = rollout(env, policy, 4 * world.slots, keep=lambda one, _: bool(replay.append(one)), quiet=True)
-            return float(sum(one.length for one in kept) * int(world.options["repeat"]))
+            episodes, cast = stages.PER_SLOT * self.run.experiment.world.slots, Cast(self.run.experiment, envs.make)
+            tasks = [Batch(1, part, self.run.seed(Stage.ROLLOUT, turn, part), episodes) for part in range(2)]
+            with Replay.create(self.folder / f"replay-{turn}", action_size=2) as replay:
+                list(self.run.backend.map(play_batch, cast, tasks, replay.append))
+                return float((replay.frames_total - len(replay)) * int(self.run.experiment.world.options["repeat"]))
 
         return work
 
     def driven(self, slots: int, candidates: int = 0) -> Work:
-        """Frames driven by an agent."""
-        env = envs.make("carracing", slots, 1, **{**self.run.experiment.world.options, "stalled": 1 << 20})
-        going = steps(env, self.agent(slots, candidates), 1)
+        """Frames driven by agents, two side by side as in `Here`; so many slots for each, and candidates."""
+        options = {**self.run.experiment.world.options, "stalled": 1 << 20, "threads": 1}
+        going = [steps(envs.make("carracing", slots, 1, **options), self.agent(slots, candidates), part) for part in range(2)]
         repeat = int(self.run.experiment.world.options["repeat"])
 
+        def drive(one: Iterator[Step]) -> None:
+            for _ in range(8):
+                next(one)
+
         def work() -> float:
-            with alone():  # as in `rollout`
-                for _ in range(4):
-                    next(going)
-            return 4.0 * slots * repeat
+            each(drive, going, 2)
+            return 2.0 * 8.0 * slots * repeat
 
         return work

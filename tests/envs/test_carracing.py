@@ -155,6 +155,22 @@ def test_envpool_drives_cars_whose_episodes_end_at_different_times() -> None:
     assert ends.min() < ends.max()
 
 
+@pytest.mark.parametrize("backend", ["gymnasium", "envpool"])
+def test_cars_that_rest_stand_still_until_the_next_reset(backend: str) -> None:
+    env = envs.make("carracing", 2, 1, backend=backend, actions=2, stalled=3)
+    before, _ = env.reset()
+    env.rest(np.array([False, True]))
+    for _ in range(4):
+        obs, rew, end, _, _ = env.step(np.full((2, 2), 0.5))
+        assert np.array_equal(obs[1], before[1])
+        assert (rew[1], end[1]) == (0.0, False)
+    assert not np.array_equal(obs[0], before[0])
+    again, _ = env.reset(seed=1)
+    assert np.array_equal(again, before)
+    assert (env.step(np.full((2, 2), 0.5))[1] != 0.0).all()
+    env.close()
+
+
 @pytest.mark.slow
 def test_the_two_simulators_show_nearly_the_same() -> None:
     """The first frame shows the whole track, so it tells whether both drew the same; the later ones are then compared."""

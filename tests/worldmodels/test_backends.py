@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Barrier, Event
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,11 @@ from genmodels.autoencoders import VAE
 from genmodels.dynamics import MDNRNN
 from worldmodels import stages
 from worldmodels.backends import Backend, Here, backend
+from worldmodels.blind_policies import Wanderer
 from worldmodels.config import Collect, ControllerConfig, Evolve, Experiment, MDNRNNConfig, VAEConfig, World
 from worldmodels.playing import Cast, play_batch
 from worldmodels.replay_store import Replay
+from worldmodels.rollout import rollout
 from worldmodels.run import Run
 
 EXPERIMENT = Experiment(
@@ -43,6 +47,53 @@ def test_results_come_in_the_order_of_the_tasks_and_what_is_kept_as_it_comes_up(
     results = Here().map(doubled, 10, [3, 1, 2], lambda *arguments: kept.append(arguments))
     assert (next(results), kept) == (30, [(3, 10)])
     assert (list(results), kept) == ([10, 20], [(3, 10), (1, 10), (2, 10)])
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    """Sets how many threads PyTorch has, for one test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_as_many_tasks_are_done_side_by_side_as_there_are_threads(threads: Callable[[int], None]) -> None:
+    meeting = Barrier(2)
+
+    def meet(shared: None, task: int, keep: Any) -> int:
+        meeting.wait(timeout=20)
+        return torch.get_num_threads()
+
+    threads(2)
+    assert list(Here().map(meet, None, range(4))) == [1, 1, 1, 1]
+    assert torch.get_num_threads() == 2
+
+
+def test_who_is_not_waited_for_leaves(threads: Callable[[int], None]) -> None:
+    env, begun, left = envs.make("dodge", 1, 0), Event(), Event()
+
+    def fails_or_plays(shared: None, task: int, keep: Any) -> None:
+        if task == 0:
+            begun.wait(20)
+            raise ArithmeticError("task 0")
+        begun.set()
+        try:
+            rollout(env, Wanderer(env.single_action_space, "uniform"), 10**9, quiet=True)
+        finally:
+            left.set()
+
+    threads(2)
+    with pytest.raises(ArithmeticError, match="task 0"):
+        list(Here().map(fails_or_plays, None, range(5)))
+    assert left.is_set()
+
+
+def test_how_many_are_at_it_changes_nothing(tmp_path: Path, threads: Callable[[int], None]) -> None:
+    told = []
+    for count in (1, 3):
+        threads(count)
+        told.append(found(tmp_path / str(count), Here()))
+    assert told[0] == told[1]
 
 
 def test_a_backend_that_is_not_there_is_named() -> None:

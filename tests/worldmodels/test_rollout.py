@@ -5,7 +5,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
 from worldmodels.blind_policies import Constant, Wanderer
@@ -152,3 +152,14 @@ def test_an_unknown_kind_and_a_drift_of_another_size_are_refused() -> None:
         Wanderer(space, "drunk")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="drift has 1 numbers, an action has 2"):
         Wanderer(space, "correlated", drift=(0.5,))
+
+
+def test_slots_that_have_played_their_share_rest() -> None:
+    rested: list[list[bool]] = []
+
+    class Restful(VectorWrapper):
+        def rest(self, slots: NDArray[np.bool_]) -> None:
+            rested.append(slots.tolist())
+
+    rollout(Restful(counters(AutoresetMode.SAME_STEP, (2, 5, 9))), STILL, 5, quiet=True)
+    assert rested == [[True, False, False], [True, False, True]]
