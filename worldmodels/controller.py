@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genmodels.compiled import tanh
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import Model
 from worldmodels.interfaces import Array, Policy
@@ -53,7 +54,7 @@ class Controller(Model):
         """Before the squashing: (..., features) -> (..., actions)."""
         x, each = features, 2 if self.bias else 1
         for layer in range(0, len(self.weights), each):
-            x = F.linear(x if layer == 0 else x.float().tanh(), *self.weights[layer : layer + each])  # bf16's tanh is slower
+            x = F.linear(x if layer == 0 else tanh(x), *self.weights[layer : layer + each])
         return x
 
     def forward(self, features: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genmodels import storage
+from genmodels.compiled import tanh
 from genmodels.losses import advantages, clipped_gain
 from genmodels.nn import mlp
 from genmodels.random_streams import stream
@@ -43,6 +44,7 @@ class Stretch:
 
     x: Tensor
     act: Tensor
+    old: Tensor  # its log-probability
     rew: Tensor
     going: Tensor  # 1 where the dream goes on, 0 where it is over
     cut: Tensor  # the value of what was seen where a dream was cut, else 0
@@ -122,8 +124,7 @@ class PPO(Learner):
             advantage = gae(stretch, value, self.gamma, self.lam)
             target = value + advantage
             self.value.rescale(target)
-            old = self._log_prob(stretch.x, stretch.act)
-            batch = {"x": stretch.x, "act": stretch.act, "old": old, "advantage": advantage, "target": target}
+            batch = {"x": stretch.x, "act": stretch.act, "old": stretch.old, "advantage": advantage, "target": target}
             batch = {name: part.flatten(0, 1) for name, part in batch.items()}
             batch["advantage"] = (advantage.flatten() - advantage.mean()) / (advantage.std() + 1e-6)
         figures = self._descend(batch, iteration)
@@ -161,7 +162,8 @@ class PPO(Learner):
             seen.append(
                 {
                     "x": actor.seen,
-                    "act": torch.from_numpy(actor.taken),
+                    "act": actor.taken,
+                    "old": actor.log_prob,
                     "rew": torch.from_numpy(step.rew),
                     "going": torch.from_numpy(~step.over).float(),
                     "cut": torch.where(cut, self._worth(self._features(step.after)), 0.0)
@@ -195,10 +197,10 @@ class PPO(Learner):
         return {name: total / count for name, total in sums.items()}
 
     def _actor_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        log_prob = self._log_prob(batch["x"], batch["act"])
+        log_prob = self._log_prob(scores := self._scores(batch["x"]), batch["act"])
         gain = clipped_gain(log_prob - batch["old"], batch["advantage"], self.clip).mean()
         kl = (batch["old"] - log_prob).mean().detach()
-        return -gain - self.entropy * self._entropy(batch["x"]), {"kl": kl}
+        return -gain - self.entropy * self._entropy(scores), {"kl": kl}
 
     def _critic_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         with self._products():
@@ -212,28 +214,27 @@ class PPO(Learner):
         with self._products():
             return self.value(x)
 
-    def _sample(self, x: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """What is drawn, and what the world is given."""
+    def _sample(self, x: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """What is drawn, its log-probability, and what the world is given."""
         scores = self._scores(x)
         if self.controller.discrete:
             chosen = torch.multinomial(scores.softmax(-1), 1, generator=random)[:, 0]
             taken = torch.nn.functional.one_hot(chosen, scores.shape[-1]).float()
-            return taken, taken
+            return taken, self._log_prob(scores, taken), taken
         taken = scores + self._noise * torch.randn(scores.shape, generator=random)
-        return taken, taken.tanh()
+        return taken, self._log_prob(scores, taken), taken.tanh()
 
-    def _log_prob(self, x: Tensor, act: Tensor) -> Tensor:
+    def _log_prob(self, scores: Tensor, act: Tensor) -> Tensor:
         """Of what was taken, up to a constant."""
-        scores = self._scores(x)
         if self.controller.discrete:
             return (scores.log_softmax(-1) * act).sum(-1)
         return -0.5 * ((act - scores) / self._noise).square().sum(-1)
 
-    def _entropy(self, x: Tensor) -> Tensor:
+    def _entropy(self, scores: Tensor) -> Tensor:
         """Of a choice; a Gaussian's depends on its standard deviation alone, which is not learned."""
         if not self.controller.discrete:
             return torch.zeros(())
-        log_prob = self._scores(x).log_softmax(-1)
+        log_prob = scores.log_softmax(-1)
         return -(log_prob.exp() * log_prob).sum(-1).mean()
 
 
@@ -247,10 +248,8 @@ def gae(stretch: Stretch, value: Tensor, gamma: float, lam: float) -> Tensor:
 
 
 class _Tanh(nn.Module):
-    """In float32 also under autocast, where it is quicker."""
-
     def forward(self, x: Tensor) -> Tensor:
-        return x.float().tanh()
+        return tanh(x)
 
 
 class _Value(nn.Module):
@@ -291,13 +290,12 @@ class _Exploring(Policy):
     def __init__(
         self,
         features: Callable[[Array], Tensor],
-        sample: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]],
+        sample: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor, Tensor]],
         seed: int,
     ) -> None:
         self._features, self._sample = features, sample
         self._random = torch.Generator().manual_seed(seed >> 1)
-        self.seen = torch.zeros(0, 0)
-        self.taken: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+        self.seen, self.taken, self.log_prob = torch.zeros(0, 0), torch.zeros(0, 0), torch.zeros(0)
 
     def initial(self, slots: int) -> None:
         """It remembers nothing."""
@@ -305,6 +303,5 @@ class _Exploring(Policy):
     @torch.no_grad()
     def act(self, obs: Array, state: Any, first: NDArray[np.bool_]) -> tuple[NDArray[np.float32], None]:
         self.seen = self._features(obs)
-        taken, given = self._sample(self.seen, self._random)
-        self.taken = taken.numpy()
+        self.taken, self.log_prob, given = self._sample(self.seen, self._random)
         return given.numpy(), None

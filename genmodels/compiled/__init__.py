@@ -3,6 +3,7 @@
 | file | what |
 |---|---|
 | `arithmetic.py` | exponentials that vectorise, bf16 |
+| `quick_tanh.py` | what squashes between layers of bf16 |
 | `threads.py` | threads to run loops and products on |
 
 The loops themselves stand beside what they are quicker than: `sampling/compiled_noise.py`, `dynamics/step_kernels.py`. They are
@@ -13,6 +14,9 @@ from __future__ import annotations
 
 from functools import cache
 
+import torch
+from torch import Tensor
+
 
 @cache
 def available() -> bool:
@@ -22,3 +26,14 @@ def available() -> bool:
     except ImportError:
         return False
     return True
+
+
+def tanh(x: Tensor) -> Tensor:
+    """The hyperbolic tangent; of bf16 by a compiled loop on a processor, or else in float32, which is quicker."""
+    if x.dtype != torch.bfloat16 or x.device.type != "cpu":
+        return x.tanh()
+    if not available() or not x.is_contiguous():
+        return x.float().tanh()
+    from genmodels.compiled.quick_tanh import QuickTanh
+
+    return QuickTanh.apply(x)  # type: ignore[no-untyped-call]

@@ -100,3 +100,22 @@ def test_nobody_works_on_once_something_went_wrong() -> None:
     at_once = len(done)
     time.sleep(0.2)
     assert len(done) == at_once
+
+
+@pytest.mark.parametrize("size", [(3,), (70, 129), (2, 600, 700)])
+def test_the_compiled_tanh_and_its_gradient_are_those_of_float32_rounded(size: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = (3 * torch.randn(size, generator=generator)).bfloat16().requires_grad_()
+    upward = torch.randn(size, generator=generator).bfloat16()
+    y = compiled.tanh(x)
+    assert (y.float() - x.float().tanh()).abs().max() <= 2**-9  # half of a last bit below 1
+    (of_x,) = torch.autograd.grad(y, x, upward)
+    slope = 1 - y.detach().float().square()
+    torch.testing.assert_close(of_x, (slope * upward.float()).bfloat16())
+
+
+def test_other_numbers_have_pytorchs_tanh() -> None:
+    x = torch.randn(5)
+    assert torch.equal(compiled.tanh(x), x.tanh())
+    crossed = torch.randn(4, 6).bfloat16().t()
+    assert torch.equal(compiled.tanh(crossed), crossed.float().tanh())

@@ -112,6 +112,7 @@ def test_the_generalised_advantage_by_hand() -> None:
     stretch = Stretch(
         x=torch.zeros(2, 2, 1),
         act=torch.zeros(2, 2, 1),
+        old=torch.zeros(2, 2),
         rew=torch.tensor([[1.0, 1.0], [2.0, 2.0]]),
         going=torch.tensor([[1.0, 1.0], [0.0, 0.0]]),
         cut=torch.tensor([[0.0, 0.0], [0.0, 10.0]]),
@@ -127,7 +128,7 @@ def test_without_decay_the_advantage_is_the_return_less_the_value() -> None:
     random = torch.Generator().manual_seed(0)
     rew, value, after = torch.rand(5, 3, generator=random), torch.rand(5, 3, generator=random), torch.rand(3, generator=random)
     nothing = torch.zeros(5, 3)
-    stretch = Stretch(nothing[..., None], nothing[..., None], rew, torch.ones(5, 3), nothing, after)
+    stretch = Stretch(nothing[..., None], nothing[..., None], nothing, rew, torch.ones(5, 3), nothing, after)
     returns = torch.stack([sum(0.9 ** (k - t) * rew[k] for k in range(t, 5)) + 0.9 ** (5 - t) * after for t in range(5)])
     assert gae(stretch, value, gamma=0.9, lam=1.0) == pytest.approx(returns - value, abs=1e-5)
 
