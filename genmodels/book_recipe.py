@@ -29,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 
 from genmodels import storage
+from genmodels.allocator import keep_pages
 from genmodels.interruption import Interrupted
 from genmodels.viz import save_png
 
@@ -107,6 +108,7 @@ class Recipe:
         self.folder.mkdir(parents=True, exist_ok=True)
         if options.threads:
             torch.set_num_threads(options.threads)
+        keep_pages()
         torch.manual_seed(self.seed)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._leave)

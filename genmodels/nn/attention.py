@@ -90,16 +90,11 @@ class Attention(nn.Module):
             seen: whether each place that is gathered from is really there, (B, S) of bool; padding is not.
             past: keys and values of the places before x. Of a context, those of all of it: it is not looked at again.
         """
+        x = narrowed(x)
         q, past_and_new = self._queries(x, context, past)
         plain = self.causal and seen is None and past is None  # what kernels know by themselves
-        gathered = F.scaled_dot_product_attention(
-            q,
-            *past_and_new,
-            attn_mask=None if plain else self._mask(q.shape[2], past_and_new.length, seen, q.device),
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=plain,
-            enable_gqa=self.groups < self.heads,
-        )
+        mask = None if plain else self._mask(q.shape[2], past_and_new.length, seen, q.device)
+        gathered = gather(q, *past_and_new, mask, plain, self.dropout if self.training else 0.0)
         return self.out(gathered.transpose(1, 2).flatten(2)), past_and_new
 
     @torch.no_grad()
@@ -134,6 +129,40 @@ class Attention(nn.Module):
             before = torch.ones(asking, given, dtype=torch.bool, device=device).tril(given - asking)
             mask = before if mask is None else mask & before
         return mask
+
+
+def gather(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, dropout: float) -> Tensor:
+    """softmax(q k' / sqrt(d)) v: (B, heads, T, d) of (B, groups, S, d), where a mask, or with `causal` the order, permits.
+
+    PyTorch's kernel for processors goes backwards through bf16 up to eight times as slowly as through what is written out.
+    """
+    if not (q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.requires_grad):
+        shared = k.shape[1] < q.shape[1]
+        return F.scaled_dot_product_attention(q, k, v, mask, dropout, causal, enable_gqa=shared)
+    heads, asking, given = q.shape[1], q.shape[2], k.shape[2]
+    k, v = (x if x.shape[1] == heads else x.repeat_interleave(heads // x.shape[1], 1) for x in (k, v))
+    q, k, v = (x.flatten(0, 1) for x in (q, k, v))
+    if not causal:
+        unseen = None if mask is None else _unseen(mask.expand(-1, heads, asking, given).flatten(0, 1), q.dtype)
+        return _written_out(q, k, v, unseen, dropout).unflatten(0, (-1, heads))
+    unseen, half = _unseen(torch.ones(asking, given, dtype=torch.bool).tril(), q.dtype), asking // 2
+    early = _written_out(
+        q[:, :half], k[:, :half], v[:, :half], unseen[:half, :half], dropout
+    )  # they see none of the later half
+    late = _written_out(q[:, half:], k, v, unseen[half:], dropout)
+    return torch.cat([early, late], 1).unflatten(0, (-1, heads))
+
+
+def _unseen(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to scores: nothing where the mask is true, and what leaves nothing of them elsewhere."""
+    return torch.zeros(mask.shape, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
+
+
+def _written_out(q: Tensor, k: Tensor, v: Tensor, unseen: Tensor | None, dropout: float) -> Tensor:
+    """(N, T, d) of N heads, all in a row."""
+    added = q.new_zeros(()) if unseen is None else unseen
+    scores = torch.baddbmm(added.expand(len(q), q.shape[1], k.shape[1]), q, k.mT, alpha=q.shape[-1] ** -0.5)
+    return torch.bmm(F.dropout(scores.softmax(-1), dropout), v)
 
 
 @contextlib.contextmanager
@@ -173,9 +202,14 @@ def rotated(x: Tensor, first: int = 0) -> Tensor:
     half = x.shape[-1] // 2
     rates = torch.exp(torch.arange(half, device=x.device) * (-math.log(SLOWEST) / half))
     angles = torch.arange(first, first + x.shape[-2], device=x.device)[:, None] * rates
-    cos, sin = angles.cos(), angles.sin()
-    a, b = x.float().chunk(2, -1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    return torch.addcmul(x * torch.cat([cos, cos], -1), x.roll(half, -1), torch.cat([-sin, sin], -1))
+
+
+def narrowed(x: Tensor) -> Tensor:
+    """Under autocast as its products take it: what several of them read is then narrowed once."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
 
 
 def sinusoidal(length: int, width: int) -> Tensor:

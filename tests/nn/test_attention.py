@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genmodels.nn import Attention, Past, Transformer, attention_weights, rotated, sinusoidal, sinusoidal_2d
+from genmodels.nn.attention import gather
 
 
 def written_out(attention: Attention, x: Tensor, s: Tensor) -> Tensor:
@@ -177,3 +178,20 @@ def test_sines_of_places() -> None:
 def test_what_cannot_be_built_says_why(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Attention(**arguments)
+
+
+@pytest.mark.parametrize("groups", [4, 2])
+@pytest.mark.parametrize("kind", ["causal", "all", "padded"])
+def test_in_bf16_it_is_written_out_for_training_and_says_the_same(groups: int, kind: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, heads, 7, 8, generator=generator) for heads in (4, groups, groups))
+    mask = torch.tensor([[True] * 7, [True] * 5 + [False] * 2])[:, None, None] if kind == "padded" else None
+    upward = torch.randn(2, 4, 7, 8, generator=generator)
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        parts = [part.to(dtype).requires_grad_() for part in (q, k, v)]
+        out = gather(*parts, mask, kind == "causal", 0.0)
+        assert out.dtype == dtype
+        found.append([out, *torch.autograd.grad(out, parts, upward.to(dtype))])
+    for exact, coarse in zip(*found, strict=True):
+        torch.testing.assert_close(coarse.float(), exact, rtol=0.02, atol=0.03)
