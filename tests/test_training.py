@@ -419,3 +419,17 @@ def test_plain_lines_where_there_is_no_terminal(capfd: pytest.CaptureFixture[str
     assert err.count("\n") == 1
     assert err.startswith("step 30 of 30")
     assert "w/loss" in err
+
+
+def test_weights_of_one_channel_lie_as_convolutions_read_them_and_in_the_end_as_files_do() -> None:
+    """The strides of an axis of one are free, but PyTorch chooses a convolution's layout by them."""
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Conv2d(4, 2, 1))
+
+    def loss(x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        meanwhile.append([layer.weight.stride() for layer in network])
+        return network(x).square().mean(), {}
+
+    meanwhile: list[list[tuple[int, ...]]] = []
+    fit(network, [Update("network", loss, network.parameters())], lambda step: torch.rand(2, 1, 8, 8), steps=2, quiet=True)
+    assert meanwhile[-1] == [(9, 1, 3, 1), (4, 1, 4, 4)]
+    assert [layer.weight.stride() for layer in network] == [(9, 9, 3, 1), (4, 1, 1, 1)]
