@@ -26,7 +26,6 @@ from worldmodels.blind_policies import Wanderer
 from worldmodels.config import Experiment
 from worldmodels.interfaces import MakeEnv, Policy
 from worldmodels.rollout import Played, rollout
-from worldmodels.run import precision
 from worldmodels.types import Episode
 
 
@@ -37,6 +36,8 @@ class Cast(NamedTuple):
     make_env: MakeEnv
     parts: tuple[Sealed, ...] = ()
     """V, M and C, sealed"""
+    precision: str = "fp32"
+    """of the agent's V, the same wherever it plays"""
 
 
 class Batch(NamedTuple):
@@ -94,7 +95,7 @@ def play_contest(cast: Cast, task: Contest, keep: Keep) -> NDArray[np.float64]:
     """The mean return of each candidate."""
     vision, memory, controller = _models(cast)
     sees, seeds = cast.experiment.controller.sees, [seed for _ in task.candidates for seed in task.seeds]
-    agent = Agent(vision, memory, controller, sees, population=torch.from_numpy(task.candidates), precision=precision())
+    agent = Agent(vision, memory, controller, sees, population=torch.from_numpy(task.candidates), precision=cast.precision)
     with contextlib.closing(_one_core(cast, 0, slots=len(seeds))) as env:
         played = rollout(env, agent, len(seeds), seed=seeds, quiet=True)
     return mean_returns(played, len(task.candidates))
@@ -112,7 +113,7 @@ def _explorer(cast: Cast, env: VectorEnv, seed: int) -> Policy:
         return Wanderer(env.single_action_space, about.policy, about.span, seed, about.drift)
     vision, memory, controller = _models(cast)
     sees, noise = cast.experiment.controller.sees, about.agent_noise
-    return Agent(vision, memory, controller, sees, noise=noise, seed=seed, precision=precision())
+    return Agent(vision, memory, controller, sees, noise=noise, seed=seed, precision=cast.precision)
 
 
 def _models(cast: Cast) -> tuple[Any, ...]:

@@ -70,7 +70,7 @@ def collect(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Play episodes and keep them: by a random policy in the first round, by the agent in later ones."""
     agent = load(run) if turn > 1 else None
     parts = seal(agent.vision, agent.memory, agent.controller) if agent is not None else ()
-    cast, tasks = Cast(run.experiment, make_env, parts), batches(run, turn)
+    cast, tasks = Cast(run.experiment, make_env, parts, precision()), batches(run, turn)
     with (
         Replay.create(run / "replay", action_size=action_size(actions(run, make_env))) as replay,
         Display(sum(task.episodes for task in tasks), None, unit="episode", quiet=run.quiet) as display,
@@ -250,7 +250,8 @@ def real_fitness(run: Run, make_env: MakeEnv, controller: Controller) -> Fitness
     """Mean returns of candidates in the real environment, each on the same episodes."""
     about = run.experiment.learner
     assert isinstance(about, Evolve)
-    cast = Cast(run.experiment, make_env, seal(Model.load(run / "vision"), Model.load(run / "memory"), controller))
+    parts = seal(Model.load(run / "vision"), Model.load(run / "memory"), controller)
+    cast = Cast(run.experiment, make_env, parts, precision())
     each = max(1, about.at_once // about.repeats)
 
     def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
