@@ -120,9 +120,8 @@ class CarRacing(Simulator):
         self.frames, self.action_space = frames, box(actions)
         self._repeat, self._bar, self._limit = repeat, bar, max_frames
         self._patience = max_frames + 1 if stalled is None else stalled
-        self._cars: Cars = (
-            GymnasiumCars(len(frames)) if backend == "gymnasium" else EnvPoolCars(len(frames), threads or os.cpu_count() or 1)
-        )
+        count, threads = len(frames), threads or min(len(frames), os.cpu_count() or 1)
+        self._cars: Cars = GymnasiumCars(count) if backend == "gymnasium" else EnvPoolCars(count, threads)
         self._age = np.zeros(len(frames), np.int64)  # frames
         self._idle = np.zeros(len(frames), np.int64)  # decisions since a tile was new
         self._resting = np.zeros(len(frames), np.bool_)
