@@ -1,4 +1,6 @@
-"""Leaving when asked to: SIGINT and SIGTERM end a run where its state is whole, and a second one ends it anyhow."""
+"""Leaving when asked to: SIGINT and SIGTERM end a run where its state is whole, and a second one ends it anyhow. Who works in
+a thread for others leaves when they no longer wait.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,15 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any, Self
+
+LEAVE: ContextVar[threading.Event | None] = ContextVar("LEAVE", default=None)  # set when nobody waits for this thread's work
+
+
+class Left(Exception):
+    """Nobody waits for this any more."""
 
 
 class Interrupted(SystemExit):

@@ -19,10 +19,7 @@ from queue import SimpleQueue
 from threading import Event
 from typing import Any, Literal, TypeVar, get_args
 
-import torch
-
-from genmodels.compiled.threads import workers
-from worldmodels.rollout import LEAVE
+from genmodels.interruption import LEAVE
 
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
@@ -64,7 +61,11 @@ class Here(Backend):
         self, work: Work[Shared, Task, Result], shared: Shared, tasks: Iterable[Task], keep: Keep = None
     ) -> Iterator[Result]:
         """The results of tasks, in their order; `keep` is called here as things come up, for one task after the other."""
-        threads, left, leave = torch.get_num_threads(), iter(tasks), Event()
+        from torch import get_num_threads  # this module is imported where --help is answered
+
+        from genmodels.compiled.threads import workers
+
+        threads, left, leave = get_num_threads(), iter(tasks), Event()
         doing = deque[tuple[Future[Any], Said]]()
 
         def begin(some: int) -> None:

@@ -15,10 +15,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Event
 from typing import Any
 
 import gymnasium
@@ -27,15 +25,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
 from genmodels.compiled.threads import alone
+from genmodels.interruption import LEAVE, Left
 from genmodels.progress import Display
 from worldmodels.interfaces import Array, Policy
 from worldmodels.types import Episode
-
-LEAVE: ContextVar[Event | None] = ContextVar("LEAVE", default=None)  # set when nobody waits for what a thread plays
-
-
-class Left(Exception):
-    """Nobody waits for these episodes any more."""
 
 
 @dataclass(frozen=True)
