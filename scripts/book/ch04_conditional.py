@@ -36,7 +36,7 @@ def report(run: Recipe, gan: ConditionalGAN) -> None:
 
 def main() -> None:
     """Train and report."""
-    run = Recipe(__doc__, row=13, system="conditional GAN", minutes=12.0)
+    run = Recipe(__doc__, row=13, system="conditional GAN", minutes=10.0)
     gan, folder = ConditionalGAN(), run.folder / "gan"
     batches = Shuffled(mnist("train").pairs, 64, run.seed)
     fit(gan, gan.updates(), batches, minutes=run.minutes, folder=folder, device=run.device, seed=run.seed)

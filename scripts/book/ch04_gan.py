@@ -55,7 +55,7 @@ def report(run: Recipe, loss: AdversarialName, gan: GAN) -> None:
 
 def main() -> None:
     """Both losses, one after the other."""
-    run = Recipe(__doc__, row=9, system="GAN, two losses", minutes=12.0)
+    run = Recipe(__doc__, row=9, system="GAN, two losses", minutes=10.0)
     for loss in ("non_saturating", "minimax"):
         report(run, loss, train(run, loss))
     run.finish()

@@ -86,7 +86,7 @@ def report(run: Recipe, pixels: PixelCNN) -> None:
 
 def main() -> None:
     """Train and report."""
-    run = Recipe(__doc__, row=16, system="PixelCNN, gated", minutes=12.0)
+    run = Recipe(__doc__, row=16, system="PixelCNN, gated", minutes=10.0)
     report(run, train(run))
 
 

@@ -58,7 +58,7 @@ def report(run: Recipe, pixels: PixelCNN) -> None:
 
 def main() -> None:
     """Train and report."""
-    run = Recipe(__doc__, row=17, system="PixelCNN, mixture of logistics", minutes=12.0)
+    run = Recipe(__doc__, row=17, system="PixelCNN, mixture of logistics", minutes=10.0)
     report(run, train(run))
 
 
