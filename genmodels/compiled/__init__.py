@@ -3,7 +3,7 @@
 | file | what |
 |---|---|
 | `arithmetic.py` | exponentials that vectorise, bf16 |
-| `quick_tanh.py` | what squashes between layers of bf16 |
+| `quick_tanh.py`, `quick_rotation.py` | what comes between products of bf16: squashing, turning pairs |
 | `threads.py` | threads to run loops and products on |
 
 The loops themselves stand beside what they are quicker than: `sampling/compiled_noise.py`, `dynamics/step_kernels.py`. They are
@@ -30,10 +30,26 @@ def available() -> bool:
 
 def tanh(x: Tensor) -> Tensor:
     """The hyperbolic tangent; of bf16 by a compiled loop on a processor, or else in float32, which is quicker."""
-    if x.dtype != torch.bfloat16 or x.device.type != "cpu":
+    if not _narrow(x):
         return x.tanh()
     if not available() or not x.is_contiguous():
         return x.float().tanh()
     from genmodels.compiled.quick_tanh import QuickTanh
 
     return QuickTanh.apply(x)  # type: ignore[no-untyped-call]
+
+
+def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """[a cos - b sin, a sin + b cos] of the halves a and b of x (..., T, 2 D), with cos and sin (T, D)."""
+    if _narrow(x) and x.numel() and available():
+        from genmodels.compiled.quick_rotation import QuickRotation
+
+        flat = x.reshape(-1, *x.shape[-2:]).contiguous()
+        return QuickRotation.apply(flat, cos.float(), sin.float()).view(x.shape)  # type: ignore[no-untyped-call]
+    both, signed = (torch.cat(parts, -1).to(x.dtype) for parts in ((cos, cos), (-sin, sin)))
+    return torch.addcmul(x * both, x.roll(cos.shape[-1], -1), signed)
+
+
+def _narrow(x: Tensor) -> bool:
+    """Whether these are numbers of bf16 on a processor, of which PyTorch's own loops are slow."""
+    return x.dtype == torch.bfloat16 and x.device.type == "cpu"

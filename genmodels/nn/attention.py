@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genmodels.compiled import turned
+
 SLOWEST = 10_000.0  # the slowest pair turns by one radian in so many places
 
 
@@ -202,22 +204,7 @@ def rotated(x: Tensor, first: int = 0) -> Tensor:
     half = x.shape[-1] // 2
     rates = torch.exp(torch.arange(half, device=x.device) * (-math.log(SLOWEST) / half))
     angles = torch.arange(first, first + x.shape[-2], device=x.device)[:, None] * rates
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    return _Rotation.apply(x.contiguous(), torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1))  # type: ignore[no-untyped-call]
-
-
-class _Rotation(torch.autograd.Function):
-    """[a, b] cos + [b, a] (-sin, sin) of halves a and b; backwards it turns the other way, in three passes instead of five."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        ctx.save_for_backward(cos, sin)
-        return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin)
-
-    @staticmethod
-    def backward(ctx: Any, of_turned: Tensor) -> tuple[Tensor, None, None]:
-        cos, sin = ctx.saved_tensors
-        return torch.addcmul(of_turned * cos, of_turned.roll(of_turned.shape[-1] // 2, -1), -sin), None, None
+    return turned(x, angles.cos(), angles.sin())
 
 
 def narrowed(x: Tensor) -> Tensor:

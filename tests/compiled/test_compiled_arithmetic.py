@@ -119,3 +119,18 @@ def test_other_numbers_have_pytorchs_tanh() -> None:
     assert torch.equal(compiled.tanh(x), x.tanh())
     crossed = torch.randn(4, 6).bfloat16().t()
     assert torch.equal(compiled.tanh(crossed), crossed.float().tanh())
+
+
+@pytest.mark.parametrize("leading", [(), (3,), (5, 20)])
+def test_compiled_rotations_and_their_gradients_are_those_of_float32_rounded(leading: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, upward = (torch.randn(*leading, 7, 12, generator=generator) for _ in range(2))
+    angles = torch.rand(7, 6, generator=generator)
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        part = x.bfloat16().to(dtype).requires_grad_()
+        out = compiled.turned(part, angles.cos(), angles.sin())
+        found.append([out, *torch.autograd.grad(out, part, upward.bfloat16().to(dtype))])
+    for exact, rounded_ in zip(*found, strict=True):
+        assert rounded_.dtype == torch.bfloat16
+        torch.testing.assert_close(rounded_, exact.bfloat16())
