@@ -14,7 +14,7 @@ from torch import Tensor
 from genmodels.compiled.arithmetic import kernel, narrow, tanh, wide
 from genmodels.compiled.threads import each
 
-AT_ONCE = 1 << 18  # numbers in a part, of which each thread takes one after the other
+AT_ONCE = 1 << 20  # numbers in a part, of which each thread takes one after the other
 
 
 class QuickTanh(torch.autograd.Function):
@@ -37,6 +37,9 @@ class QuickTanh(torch.autograd.Function):
 
 def _pass(loop: Any, *tensors: Tensor) -> None:
     arrays = [tensor.detach().view(torch.uint16).numpy().reshape(-1) for tensor in tensors]
+    if len(arrays[0]) <= AT_ONCE:
+        loop(*arrays)
+        return
     starts = range(0, len(arrays[0]), AT_ONCE)
     threads = min(torch.get_num_threads(), len(starts))
     each(lambda start: loop(*(array[start : start + AT_ONCE] for array in arrays)), starts, threads)
