@@ -87,7 +87,8 @@ def test_batches_lean_on_the_last_round(two: Run, monkeypatch: pytest.MonkeyPatc
 def test_every_second_slot_explores_and_the_others_play_as_they_can(two: Run) -> None:
     seed = two.seed(Stage.ROLLOUT, 2, 0)
     env, agent = stages.world(two, envs.make, seed), stages.load(two)
-    cast = playing.Cast(two.experiment, envs.make, playing.seal(agent.vision, agent.memory, agent.controller))
+    parts = playing.seal(agent.vision, agent.memory, agent.controller)
+    cast = playing.Cast(two.experiment, envs.make, parts, agent.precision)
     policy = playing._explorer(cast, env, seed)
     obs, _ = env.reset(seed=seed)
     first = np.ones(4, bool)
