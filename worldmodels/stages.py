@@ -41,7 +41,7 @@ from worldmodels.window_batches import WindowBatches
 
 Work = Callable[[Run, MakeEnv, int], Mapping[str, float]]
 
-PARTS = 2  # tasks, at least, that a round's episodes are dealt to: two cores are not too many
+PARTS = 2  # tasks, at least, that a round's episodes are dealt to, so that two cores have work; the same on any machine
 PER_SLOT = 4  # episodes that each slot plays before the environment is made anew: what is played again after a kill
 
 

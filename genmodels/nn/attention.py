@@ -148,9 +148,8 @@ def gather(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, d
         unseen = None if mask is None else _unseen(mask.expand(-1, heads, asking, given).flatten(0, 1), q.dtype)
         return _written_out(q, k, v, unseen, dropout).unflatten(0, (-1, heads))
     unseen, half = _unseen(torch.ones(asking, given, dtype=torch.bool).tril(), q.dtype), asking // 2
-    early = _written_out(
-        q[:, :half], k[:, :half], v[:, :half], unseen[:half, :half], dropout
-    )  # they see none of the later half
+    # The early half of the places sees none of the late half.
+    early = _written_out(q[:, :half], k[:, :half], v[:, :half], unseen[:half, :half], dropout)
     late = _written_out(q[:, half:], k, v, unseen[half:], dropout)
     return torch.cat([early, late], 1).unflatten(0, (-1, heads))
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 Activation = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]
@@ -130,7 +131,8 @@ def _strided(layers: nn.Sequential) -> Iterator[nn.Module]:
             side = layer.downscale_factor
         elif isinstance(layer, nn.Conv2d) and side > 1:
             channels = layer.in_channels // side**2
-            whole = nn.Conv2d(channels, layer.out_channels, 3 * side, side, side, device=layer.weight.device)
+            shape = channels, layer.out_channels, 3 * side, side, side
+            whole = skip_init(nn.Conv2d, *shape, device=layer.weight.device)  # which draws no numbers
             squares = layer.weight.unflatten(1, (channels, side, side)).permute(0, 1, 4, 2, 5, 3)
             whole.weight.copy_(squares.reshape(whole.weight.shape))
             whole.bias = layer.bias

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 import envs
-from envs.carracing import BAR, DIGITS, CarRacing, Cars, Driven, controls, view
+from envs.carracing import BAR, DIGITS, CarRacing, controls, view
+from envs.cars import Cars, Driven
 from envs.simulator import FRAME, Frames
 from envs.vector_env import AHEAD, episode_seed
 
