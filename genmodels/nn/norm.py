@@ -17,3 +17,16 @@ class PixelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+
+class GroupNorm(nn.GroupNorm):
+    """PyTorch's, which takes up to twenty times as long over bfloat16 images whose channels lie last, on a CPU, as over planes.
+
+    There, images are laid out as planes for it, and back, which costs a sixth of what it saves.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = torch.channels_last
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu" and x.is_contiguous(memory_format=last):
+            return super().forward(x.contiguous()).contiguous(memory_format=last)
+        return super().forward(x)
