@@ -240,9 +240,7 @@ class Diffusion(Model):
                 without = self(x, times).float() if guidance and y is not None else None
             if without is not None:
                 answer = without + (1.0 + guidance) * (answer - without)
-            x0 = self.prediction.parts(x, answer, signal, noise)[0].clamp(
-                -1.0, 1.0
-            )  # no image is beyond, and the noise is what is left of x
+            x0 = self.prediction.parts(x, answer, signal, noise)[0].clamp(-1.0, 1.0)  # no image is beyond
             guess[:] = [x0]
             return x0, (x - signal * x0) / noise
 

@@ -27,7 +27,7 @@ class Convolutional(nn.Module):
         self.place = nn.Parameter(torch.zeros(width, *sides))
         self.middle = nn.Conv2d(width, width, 1)
         self.last = nn.Conv2d(width, outputs, 3, padding=1)
-        self.act = nn.SiLU()
+        self.act = nn.ReLU()
         _zero(self.last)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,6 +1,9 @@
 """Flows of images whose pixels are whole numbers, made points by `dequantisation.py`.
 
-The density of the points is exact; of the probability of an image it makes a bound.
+    x -> v = (level + u) / levels -> logit -> bijector -> z
+
+The density of the points is exact; of the probability of an image it makes a bound. The logit gives black and white room: a
+level there is as wide as many in the middle, and the bijector need not find a line a hundredth as wide as what is beside it.
 """
 
 from __future__ import annotations
@@ -14,18 +17,20 @@ import torch
 from torch import Tensor
 
 from genmodels.batches import checked, to_device
-from genmodels.distributions.bijectors import Bijector
+from genmodels.distributions.bijectors import Bijector, Compose, Logit
 from genmodels.flows.dequantisation import Dequantisation, UniformDequantisation, VariationalDequantisation
 from genmodels.flows.flow import Flow
 from genmodels.model import LogProb
 from genmodels.training import Optimizer, Update
+
+MARGIN = 0.05  # of a level, between an end of the range and what the logit takes to infinity
 
 
 class ImageFlow(Flow, ABC):
     """A flow of images in [0, 1].
 
     Arguments:
-        bijector: of points (B, *shape) in [0, 1] to latents.
+        bijector: of the points' logits (B, *shape) to latents.
         shape: of an image, (channels, height, width).
         levels: how many a channel has; an image in [0, 1] has the level floor(levels x): with 256 bytes.
         dequantisation: "uniform" noise within a level, or "variational", learned, with networks of so many channels: `width`.
@@ -43,9 +48,9 @@ class ImageFlow(Flow, ABC):
         context: int,
         lr: float,
     ) -> None:
-        super().__init__(bijector, shape, context)
         if levels < 2:
             raise ValueError(f"levels: at least 2, not {levels}")
+        super().__init__(Compose([Logit(MARGIN / levels), bijector]), shape, context)
         if dequantisation not in ("uniform", "variational"):
             raise ValueError(f"dequantisation is 'uniform' or 'variational', not {dequantisation!r}")
         self.levels, self.lr = levels, lr

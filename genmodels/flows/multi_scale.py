@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genmodels.distributions.bijectors import (
-    Affine,
     AffineElements,
     Bijector,
     Compose,
@@ -61,7 +60,7 @@ class ImageCouplings:
 
 
 def multi_scale(shape: Sequence[int], scales: int, steps: int, step: Step, coupling: Callable[[Shape], Bijector]) -> Compose:
-    """A bijector of images (B, *shape) in [0, 1] to vectors: so many scales, of so many steps each.
+    """A bijector of images (B, *shape) to vectors: so many scales, of so many steps each.
 
     The `coupling` is the one before a split.
     """
@@ -73,7 +72,7 @@ def multi_scale(shape: Sequence[int], scales: int, steps: int, step: Step, coupl
     channels, height, breadth = shape
     if height % 2**scales or breadth % 2**scales:
         raise ValueError(f"scales: sides of {(height, breadth)} pixels cannot be halved {scales} times")
-    return Compose([Affine(scale=2.0, shift=-1.0), _scale((channels, height, breadth), scales, steps, step, coupling)])
+    return _scale((channels, height, breadth), scales, steps, step, coupling)
 
 
 def _scale(shape: Shape, scales: int, steps: int, step: Step, coupling: Callable[[Shape], Bijector]) -> Compose:

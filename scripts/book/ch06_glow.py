@@ -20,7 +20,7 @@ TEMPERATURES = (0.25, 0.5, 0.75, 1.0)
 def train(run: Recipe, flow: ImageFlow, name: str, share: float) -> ImageFlow:
     """A flow trained for a share of the recipe's minutes."""
     folder = run.folder / name
-    batches = Shuffled(mnist("train").images, 64, run.seed)
+    batches = Shuffled(mnist("train").images, 32, run.seed)
     fit(flow, flow.updates(), batches, minutes=share * run.minutes, folder=folder, device=run.device, seed=run.seed)
     flow.save(folder)
     run.picture(f"{name}_curves", curves(folder / "metrics.jsonl"))
@@ -55,7 +55,7 @@ def report(run: Recipe, glow: ImageFlow, realnvp: ImageFlow) -> None:
 
 def main() -> None:
     """Train both and report."""
-    run = Recipe(__doc__, row=20, system="Glow, multi-scale RealNVP", minutes=14.0)
+    run = Recipe(__doc__, row=20, system="Glow, multi-scale RealNVP", minutes=10.0)
     glow, realnvp = Glow(shape=(1, 28, 28)), MultiScaleRealNVP(shape=(1, 28, 28))
     report(run, glow=train(run, glow, "glow", share=0.75), realnvp=train(run, realnvp, "realnvp", share=0.25))
 

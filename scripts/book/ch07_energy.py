@@ -110,7 +110,7 @@ def auroc(high: Tensor, low: Tensor) -> float:
 
 def main() -> None:
     """Train both and report."""
-    run = Recipe(__doc__, row=22, system="energy-based model", minutes=14.0)
+    run = Recipe(__doc__, row=22, system="energy-based model", minutes=6.0)
     plane(run)
     digits(run)
     run.finish(judge=judge_checksum("mnist"))

@@ -80,7 +80,11 @@ def latents(run: Recipe, model: Diffusion) -> None:
 
 
 def schedules(run: Recipe) -> None:
-    """How much signal is left at each time."""
+    """How much signal is left at each time; and what becomes of a digit, by each schedule from the left to the right."""
+    x0, times = 2.0 * mnist("test").images[:1] / 255 - 1.0, torch.linspace(0, 1, 12)
+    eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(run.seed))
+    noised = [signal * x0 + noise * eps for signal, noise in (f(times.view(-1, 1, 1, 1)) for f in SCHEDULES.values())]
+    run.picture("noising", strips((0.5 * (torch.stack(noised) + 1.0)).clamp(0.0, 1.0)))
     t = torch.linspace(0, 1, 41)
     lines = {name: [(float(x), float(y), 0.0) for x, y in zip(t, f(t)[0], strict=True)] for name, f in SCHEDULES.items()}
     run.picture("schedules", intervals(lines, "time", "signal"))

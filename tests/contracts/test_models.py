@@ -996,7 +996,7 @@ def test_log_prob_is_one_number_for_each_example(example: Example) -> None:
     model = example.stirred()
     x = inputs(example.data(6))
     if not example.formula and x.is_floating_point():  # to which all examples of this kind are about as probable
-        x = x * torch.linspace(0, 1, 6).view(-1, *[1] * (x.ndim - 1))
+        x = x * torch.linspace(0.1, 1, 6).view(-1, *[1] * (x.ndim - 1))
     told = model.log_prob(x, samples=64, generator=seeded(0))
     assert isinstance(told, LogProb)
     assert told.kind == example.kind

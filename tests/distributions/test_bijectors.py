@@ -19,6 +19,7 @@ from genmodels.distributions.bijectors import (
     Elements,
     Flatten,
     Invert,
+    Logit,
     LUConvolution,
     Permutation,
     SplineElements,
@@ -46,12 +47,13 @@ def image_coupling(elements: Elements, context: int = 0) -> Coupling:
 
 @dataclass(frozen=True)
 class Case:
-    """A bijector, the shape of what it takes, and how many features its context has."""
+    """A bijector, the shape of what it takes, the features of its context, and whether it takes [0, 1] alone."""
 
     name: str
     build: Callable[[], Bijector]
     shape: tuple[int, ...]
     context: int = 0
+    unit: bool = False
 
     def stirred(self) -> Bijector:
         """In float64, with no parameter as it starts."""
@@ -63,7 +65,8 @@ class Case:
 
     def data(self, n: int = 3) -> tuple[Tensor, Tensor | None]:
         """Points and contexts."""
-        x = 2 * torch.randn(n, *self.shape, generator=seeded(2), dtype=torch.float64)
+        draw = torch.rand if self.unit else torch.randn
+        x = (1 if self.unit else 2) * draw(n, *self.shape, generator=seeded(2), dtype=torch.float64)
         return x, torch.randn(n, self.context, generator=seeded(3), dtype=torch.float64) if self.context else None
 
 
@@ -74,6 +77,7 @@ CASES = [
     Case("actnorm of images", lambda: ActNorm(4), IMAGE),
     Case("lu", lambda: LUConvolution(3), (3,)),
     Case("lu 1x1 convolution", lambda: LUConvolution(4), IMAGE),
+    Case("logit", lambda: Logit(0.01), IMAGE, unit=True),
     Case("permutation", lambda: Permutation((2, 0, 1)), (3,)),
     Case("permutation of images", lambda: Permutation.reverse(4), IMAGE),
     Case("squeeze", Squeeze, (2, 2, 4)),
@@ -258,6 +262,8 @@ def test_log_slopes_of_an_affine_coupling_are_bounded() -> None:
     ("build", "message"),
     [
         (lambda: Affine(0.0), "scale"),
+        (lambda: Logit(0.0), "margin"),
+        (lambda: Logit(0.5), "margin"),
         (lambda: Affine(torch.tensor([1.0, math.inf])), "scale"),
         (lambda: Permutation((0, 0)), "order"),
         (lambda: Split(Compose([]), (3, 2, 2)), "shape"),

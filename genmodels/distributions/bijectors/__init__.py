@@ -6,6 +6,7 @@
 |---|---|
 | `bijector.py` | what every bijector can do; one after the other, and the other way round |
 | `linear.py` | affine maps: fixed, actnorm, LU 1x1 convolution |
+| `logit.py` | the unit interval as the line |
 | `arrangement.py` | moved and not changed: permutation, squeeze, flatten; split |
 | `coupling.py` | one half of the channels, changed as the other half says |
 | `elementwise.py` | how numbers are changed one by one: affine, and by rational-quadratic splines |
@@ -23,6 +24,7 @@ from genmodels.distributions.bijectors.bijector import Bijector, Compose, Invert
 from genmodels.distributions.bijectors.coupling import Coupling
 from genmodels.distributions.bijectors.elementwise import AffineElements, Elements, SplineElements
 from genmodels.distributions.bijectors.linear import ActNorm, Affine, LUConvolution
+from genmodels.distributions.bijectors.logit import Logit
 
 __all__ = [
     "ActNorm",
@@ -35,6 +37,7 @@ __all__ = [
     "Flatten",
     "Invert",
     "LUConvolution",
+    "Logit",
     "Permutation",
     "SplineElements",
     "Split",
