@@ -3,7 +3,7 @@
 | file | what |
 |---|---|
 | `arithmetic.py` | exponentials that vectorise, bf16 |
-| `quick_tanh.py`, `quick_rotation.py` | what comes between products of bf16: squashing, turning pairs |
+| `quick_tanh.py`, `quick_rotation.py`, `quick_norm.py` | what comes between products of bf16: squashing, turning pairs, norms |
 | `threads.py` | threads to run loops and products on |
 
 The loops themselves stand beside what they are quicker than: `sampling/compiled_noise.py`, `dynamics/step_kernels.py`. They are
@@ -16,6 +16,7 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 @cache
@@ -48,6 +49,19 @@ def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         return QuickRotation.apply(flat, cos.float(), sin.float()).view(x.shape)  # type: ignore[no-untyped-call]
     both, signed = (torch.cat(parts, -1).to(x.dtype) for parts in ((cos, cos), (-sin, sin)))
     return torch.addcmul(x * both, x.roll(cos.shape[-1], -1), signed)
+
+
+def normed_silu(x: Tensor, a: Tensor, b: Tensor, groups: int, eps: float) -> Tensor:
+    """silu(a n + b) of images x (B, C, H, W), n = x normalised in groups of channels, and a and b (B, C) or (1, C)."""
+    if _narrow(x) and x.numel() and x.is_contiguous(memory_format=torch.channels_last) and available():
+        from genmodels.compiled.quick_norm import QuickNorm
+
+        a, b = (part.float().expand(len(x), -1).contiguous() for part in (a, b))
+        places = x.permute(0, 2, 3, 1)
+        y = QuickNorm.apply(places.flatten(1, 2), a, b, groups, eps)  # type: ignore[no-untyped-call]
+        return y.view(places.shape).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+    n = F.group_norm(x, groups, eps=eps)
+    return F.silu(a[:, :, None, None] * n + b[:, :, None, None])
 
 
 def _narrow(x: Tensor) -> bool:

@@ -19,7 +19,7 @@ from genmodels.nn.fourier_features import FourierFeatures
 from genmodels.nn.lora import LowRank, add_low_rank, load_low_rank, merge_low_rank, save_low_rank
 from genmodels.nn.mixture import MixtureHead
 from genmodels.nn.mlp import mlp
-from genmodels.nn.norm import GroupNorm, PixelNorm
+from genmodels.nn.norm import GroupNormSiLU, PixelNorm
 from genmodels.nn.transformer import Memory, Positions, Transformer
 from genmodels.nn.unet import UNet
 
@@ -28,7 +28,7 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "FourierFeatures",
-    "GroupNorm",
+    "GroupNormSiLU",
     "LowRank",
     "Memory",
     "MixtureHead",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from genmodels.compiled import normed_silu
+
 
 class PixelNorm(nn.Module):
     """Each position's channels are divided by their root mean square (Karras et al. 2018, arXiv 1710.10196): (B, C, ...).
@@ -19,14 +21,16 @@ class PixelNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
 
 
-class GroupNorm(nn.GroupNorm):
-    """PyTorch's, which takes up to twenty times as long over bfloat16 images whose channels lie last, on a CPU, as over planes.
+class GroupNormSiLU(nn.GroupNorm):
+    """silu((1 + scale) norm(x) + shift), of images (B, C, H, W) normalised in groups of channels; scale and shift are (B, C).
 
-    There, images are laid out as planes for it, and back, which costs a sixth of what it saves.
+    >>> x = torch.randn(2, 8, 4, 4)
+    >>> torch.allclose(GroupNormSiLU(4, 8)(x), nn.functional.silu(nn.functional.group_norm(x, 4)), atol=1e-6)
+    True
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        last = torch.channels_last
-        if x.dtype == torch.bfloat16 and x.device.type == "cpu" and x.is_contiguous(memory_format=last):
-            return super().forward(x.contiguous()).contiguous(memory_format=last)
-        return super().forward(x)
+    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        a, b = self.weight[None], self.bias[None]
+        if scale is not None and shift is not None:
+            a, b = (1.0 + scale) * a, (1.0 + scale) * b + shift
+        return normed_silu(x, a, b, self.num_groups, self.eps)

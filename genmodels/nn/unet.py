@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from genmodels.nn.attention import Attention, sinusoidal_2d
-from genmodels.nn.norm import GroupNorm
+from genmodels.nn.norm import GroupNormSiLU
 
 GROUPS = 8  # channels are normalised in so many groups
 
@@ -25,7 +24,7 @@ class ToldBlock(nn.Module):
 
     def __init__(self, before: int, after: int, told: int) -> None:
         super().__init__()
-        self.first_norm, self.second_norm = GroupNorm(GROUPS, before), GroupNorm(GROUPS, after)
+        self.first_norm, self.second_norm = GroupNormSiLU(GROUPS, before), GroupNormSiLU(GROUPS, after)
         self.first, self.second = nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)
         self.told = nn.Linear(told, 2 * after)
         self.past = nn.Conv2d(before, after, 1) if before != after else nn.Identity()
@@ -33,10 +32,9 @@ class ToldBlock(nn.Module):
         nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, vector: Tensor) -> Tensor:
-        h = self.first(F.silu(self.first_norm(x)))
-        scale, shift = self.told(vector)[:, :, None, None].chunk(2, 1)
-        h = (1.0 + scale) * self.second_norm(h) + shift
-        return self.past(x) + self.second(F.silu(h))
+        h = self.first(self.first_norm(x))
+        scale, shift = self.told(vector).chunk(2, 1)
+        return self.past(x) + self.second(self.second_norm(h, scale, shift))
 
 
 class Looking(nn.Module):
@@ -44,7 +42,7 @@ class Looking(nn.Module):
 
     def __init__(self, channels: int, heads: int, context: int | None) -> None:
         super().__init__()
-        self.norm = GroupNorm(GROUPS, channels)
+        self.norm = nn.GroupNorm(GROUPS, channels)
         self.among = Attention(channels, heads)
         self.across = None if context is None else Attention(channels, heads, context=context)
 
@@ -99,7 +97,7 @@ class UNet(nn.Module):
             self.up.append(nn.ModuleList(ToldBlock(2 * here if first else here, here, told) for first in _firsts(blocks)))
         self.bottom = nn.ModuleList(ToldBlock(widths[-1], widths[-1], told) for _ in range(2))
         self.look = Looking(widths[-1], heads, context)
-        self.leave = nn.Sequential(GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, out, 3, padding=1))
+        self.leave = nn.Sequential(GroupNormSiLU(GROUPS, width), nn.Conv2d(width, out, 3, padding=1))
         nn.init.zeros_(self.leave[-1].weight)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, vector: Tensor, context: Tensor | None = None, *, seen: Tensor | None = None) -> Tensor:
