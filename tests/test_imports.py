@@ -14,6 +14,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 # Each layer of genmodels, and those before it, which it may import; families stand side by side.
 FOUNDATION = (
     "allocator",
+    "precision",
     "compiled",
     "storage",
     "checkpoints",

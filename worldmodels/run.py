@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
 
@@ -153,14 +153,6 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
-
-
-def precision() -> Literal["bf16", "fp32"]:
-    """bf16 where the processor multiplies matrices in it; a timing would make two runs differ."""
-    with contextlib.suppress(OSError):
-        if "amx_bf16" in Path("/proc/cpuinfo").read_text():
-            return "bf16"
-    return "fp32"
 
 
 def _meta(preset: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from genmodels.data_parallel import crew
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import Model
+from genmodels.precision import quick_precision
 from genmodels.progress import Display
 from genmodels.training import fit
 from genmodels.updates import Optimizer
@@ -34,7 +35,7 @@ from worldmodels.playing import Batch, Cast, Contest, mean_returns, play_batch, 
 from worldmodels.ppo import PPO
 from worldmodels.replay_store import FrameBatches, Replay
 from worldmodels.rollout import Played, action_size, rollout
-from worldmodels.run import Run, Stage, precision, versions
+from worldmodels.run import Run, Stage, versions
 from worldmodels.starts import find_starts
 from worldmodels.types import Episode
 from worldmodels.window_batches import WindowBatches
@@ -60,7 +61,7 @@ def load(run: Run) -> Agent:
     """The run's agent as it is."""
     vision, memory = Model.load(run / "vision"), Model.load(run / "memory")
     controller, sees = Controller.load(run / "controller"), run.experiment.controller.sees
-    return Agent(vision, memory, controller, sees, precision=precision())
+    return Agent(vision, memory, controller, sees, precision=quick_precision())
 
 
 # ------------------------------------------------------------------------------------------------------------------- 1
@@ -70,7 +71,7 @@ def collect(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Play episodes and keep them: by a random policy in the first round, by the agent in later ones."""
     agent = load(run) if turn > 1 else None
     parts = seal(agent.vision, agent.memory, agent.controller) if agent is not None else ()
-    cast, tasks = Cast(run.experiment, make_env, parts, precision()), batches(run, turn)
+    cast, tasks = Cast(run.experiment, make_env, parts, quick_precision()), batches(run, turn)
     with (
         Replay.create(run / "replay", action_size=action_size(actions(run, make_env))) as replay,
         Display(sum(task.episodes for task in tasks), None, unit="episode", quiet=run.quiet) as display,
@@ -137,7 +138,7 @@ def encode(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """See every frame once."""
     vision = Model.load(run / "vision")
     with Replay.open(run / "replay") as replay:
-        latents = Latents.encode(replay, vision, run / "latents", precision=precision(), quiet=run.quiet)
+        latents = Latents.encode(replay, vision, run / "latents", precision=quick_precision(), quiet=run.quiet)
     return {"frames": latents.frames}
 
 
@@ -182,7 +183,12 @@ def new_controller(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any])
 def dream(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], slots: int, **options: Any) -> DreamVectorEnv:
     """The run's dream."""
     about = run.experiment.dream
-    settings = {"temperature": about.temperature, "horizon": about.horizon, "alive": about.alive, "precision": precision()}
+    settings = {
+        "temperature": about.temperature,
+        "horizon": about.horizon,
+        "alive": about.alive,
+        "precision": quick_precision(),
+    }
     sees = run.experiment.controller.sees
     starts = find_starts(memory, Latents.open(run / "latents"), about.starts == "any", run.seed(Stage.CONTROLLER))
     return DreamVectorEnv(memory, starts, slots, space, sees=sees, **{**settings, **options})
@@ -227,7 +233,7 @@ def _learner(
         sd=about.sd,
         sd_last=about.sd_last,
         iterations=about.iterations,
-        precision=precision(),
+        precision=quick_precision(),
         seed=seed,
     )
 
@@ -251,7 +257,7 @@ def real_fitness(run: Run, make_env: MakeEnv, controller: Controller) -> Fitness
     about = run.experiment.learner
     assert isinstance(about, Evolve)
     parts = seal(Model.load(run / "vision"), Model.load(run / "memory"), controller)
-    cast = Cast(run.experiment, make_env, parts, precision())
+    cast = Cast(run.experiment, make_env, parts, quick_precision())
     each = max(1, about.at_once // about.repeats)
 
     def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
@@ -332,7 +338,7 @@ def fit_further(run: Run, model: Model, batches: Any, steps: int, stage: Stage, 
         steps=steps,
         folder=folder,
         device=run.experiment.device,
-        precision=precision(),
+        precision=quick_precision(),
         seed=run.seed(stage),
         quiet=run.quiet,
     )

@@ -59,7 +59,7 @@ def normed_silu(x: Tensor, a: Tensor, b: Tensor, groups: int, eps: float) -> Ten
         a, b = (part.float().expand(len(x), -1).contiguous() for part in (a, b))
         places = x.permute(0, 2, 3, 1)
         y = QuickNorm.apply(places.flatten(1, 2), a, b, groups, eps)  # type: ignore[no-untyped-call]
-        return y.view(places.shape).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+        return y.view(places.shape).permute(0, 3, 1, 2)
     n = F.group_norm(x, groups, eps=eps)
     return F.silu(a[:, :, None, None] * n + b[:, :, None, None])
 

@@ -14,12 +14,12 @@ import torch
 from bench_stages.rates import Measured, Work, rates
 from bench_stages.small_run import Bench
 from genmodels.compiled.threads import alone
+from genmodels.precision import quick_precision
 from worldmodels import stages
 from worldmodels.config import Dream, Evolve
 from worldmodels.controller import Reflex
 from worldmodels.evolution import Evolution
 from worldmodels.rollout import steps
-from worldmodels.run import precision
 
 
 def measure_dream(bench: Bench) -> Measured:
@@ -45,7 +45,7 @@ def products(memory: Any, slots: int) -> Work:
     """The matrix products of a step of M, in the precision of the dream."""
     shapes = [(memory.latent_size + memory.action_size + memory.hidden_size, 4 * memory.hidden_size)]
     shapes += [tuple(reversed(p.shape)) for name, p in memory.named_parameters() if p.ndim == 2 and "lstm" not in name]
-    kind = torch.bfloat16 if precision() == "bf16" else torch.float32
+    kind = torch.bfloat16 if quick_precision() == "bf16" else torch.float32
     pairs = [(torch.randn(slots, rows, dtype=kind), torch.randn(rows, columns, dtype=kind)) for rows, columns in shapes]
 
     def work() -> float:

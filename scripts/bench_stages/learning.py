@@ -14,13 +14,13 @@ import torch
 from bench_stages.rates import Measured, rates
 from bench_stages.small_run import Bench
 from genmodels.autoencoders import PaperVAE
+from genmodels.precision import quick_precision
 from genmodels.training import Hook, Optimizer, fit
 from worldmodels.agent import to_images
 from worldmodels.config import Gradient
 from worldmodels.latents import Latents
 from worldmodels.ppo import PPO
 from worldmodels.replay_store import FrameBatches
-from worldmodels.run import precision
 from worldmodels.window_batches import WindowBatches
 
 
@@ -67,7 +67,7 @@ def _on_the_way(bench: Bench, known: FrameBatches, seconds: float, error: Callab
 
     optimizer = Optimizer(lr=about.lr, warmup=100, decay="cosine", haste=10.0)
     updates, hooks = [replace(one, optimizer=optimizer) for one in vision.updates()], [Hook(50, look)]
-    fit(vision, updates, known, minutes=seconds / 60, precision=precision(), device="cpu", hooks=hooks, quiet=True)
+    fit(vision, updates, known, minutes=seconds / 60, precision=quick_precision(), device="cpu", hooks=hooks, quiet=True)
     return found
 
 
@@ -77,7 +77,7 @@ def measure_encode(bench: Bench) -> Measured:
 
     def ours() -> float:
         place = bench.folder / f"latents-{next(number)}"
-        return float(Latents.encode(bench.replay, bench.vision, place, precision=precision(), quiet=True).frames)
+        return float(Latents.encode(bench.replay, bench.vision, place, precision=quick_precision(), quiet=True).frames)
 
     paper = PaperVAE(latent=32).eval()
     images = to_images(bench.replay.obs(0)[:64])
@@ -99,7 +99,7 @@ def measure_memory(bench: Bench) -> Measured:
     updates = model.updates()
 
     def ours() -> float:
-        fit(model, updates, batches, steps=20, precision=precision(), seed=1, device="cpu", quiet=True)
+        fit(model, updates, batches, steps=20, precision=quick_precision(), seed=1, device="cpu", quiet=True)
         return 20.0 * about.batch * about.window
 
     paper, slow = PaperVAE(latent=32).eval(), about.build(32, 2)
@@ -134,7 +134,7 @@ def measure_learner(bench: Bench) -> Measured:
         length=about.length,
         epochs=about.epochs,
         minibatch=about.minibatch,
-        precision=precision(),
+        precision=quick_precision(),
     )
     number = iter(range(1 << 30))
 

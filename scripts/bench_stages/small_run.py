@@ -16,6 +16,7 @@ import envs
 from bench_stages.rates import Work
 from genmodels.compiled.threads import each
 from genmodels.model import Model
+from genmodels.precision import quick_precision
 from worldmodels import stages
 from worldmodels.agent import Agent
 from worldmodels.controller import Controller, sight_size
@@ -25,7 +26,7 @@ from worldmodels.playing import Batch, Cast, play_batch
 from worldmodels.presets import carracing
 from worldmodels.replay_store import Replay
 from worldmodels.rollout import Step, steps
-from worldmodels.run import Run, Stage, precision
+from worldmodels.run import Run, Stage
 
 
 class Bench:
@@ -90,7 +91,7 @@ class Bench:
         """V, M and a linear C, or a population of them."""
         controller = self.controller()
         population = torch.randn(candidates, len(controller.vector())) * 0.1 if candidates else None
-        return Agent(self.vision, self.memory, controller, "zh", population=population, precision=precision())
+        return Agent(self.vision, self.memory, controller, "zh", population=population, precision=quick_precision())
 
     # ---- simulators
 
