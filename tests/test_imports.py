@@ -44,7 +44,7 @@ MAY_IMPORT["book_recipe"] = {"allocator", "storage", "interruption", "viz"}
 # Outside packages that a package may import when it is imported; the rest only inside functions.
 EAGER = {
     "genmodels": {"torch", "numpy", "safetensors", "rich"},
-    "worldmodels": {"torch", "numpy", "safetensors", "rich", "gymnasium", "cma", "zarr"},
+    "worldmodels": {"torch", "numpy", "safetensors", "rich", "gymnasium", "cma", "zarr", "numcodecs", "google_crc32c"},
     "envs": {"numpy", "gymnasium"},
 }
 EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py", "viz/gif.py", "viz/png.py")}

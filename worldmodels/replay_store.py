@@ -30,6 +30,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from genmodels import storage
 from genmodels.storage import Corrupt, DiskFull, StorageError
+from worldmodels.chunk_files import Layout, read_rows
 from worldmodels.frame_batches import CHUNK, HELD, FrameBatches, FrameSet
 from worldmodels.sealed_lines import SealedLines
 from worldmodels.types import Entry, Episode, Frames
@@ -61,9 +62,11 @@ class Replay:
         self._held = held  # the lock, for who may write
         self._littered = True  # whether there may be files of no sealed episode
         self._journal = SealedLines(folder / JOURNAL)
-        self._arrays: dict[str, zarr.Array[Any]] = {}
+        self._arrays: dict[str, zarr.Array[Any]] = {}  # written by zarr, and read by rows of their files
+        self._layouts: dict[str, Layout] = {}
         with zarr.config.set({"array.write_empty_chunks": True}):  # zeros are written too: a file that is not there was lost
-            for name in _arrays(self.obs_shape, self.action_size):
+            for name, about in _arrays(self.obs_shape, self.action_size).items():
+                self._layouts[name] = Layout(about["dtype"], about["shape"][1:], about["chunks"][0], FILE)
                 try:
                     self._arrays[name] = zarr.open_array(folder / name, mode="r" if held is None else "r+")
                 except (OSError, ValueError, KeyError, TypeError) as error:
@@ -236,15 +239,15 @@ class Replay:
         first, last = entry.start + start, entry.start + stop
         while first < last:
             upto, file = min(last, (first // FILE + 1) * FILE), self._file(name, first)
-            if not file.exists():  # zarr would take it for zeros
-                raise Corrupt(f"{file}: missing; episode {entry.index} is in it")
             try:
-                parts.append(self._arrays[name][first:upto])
-            except Exception as error:  # codecs raise what they like
+                parts.append(read_rows(file, self._layouts[name], first % FILE, upto - first // FILE * FILE))
+            except FileNotFoundError:
+                raise Corrupt(f"{file}: missing; episode {entry.index} is in it") from None
+            except ValueError as error:
                 raise Corrupt(f"{file}: damaged, and with it episode {entry.index} ({error})") from None
             first = upto
         if not parts:
-            return self._arrays[name][entry.start : entry.start]
+            return np.empty((0, *self._layouts[name].row), self._layouts[name].dtype)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _file(self, name: str, row: int) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import zarr
 
 from genmodels.storage import Corrupt, DiskFull, Locked, StorageError
 from worldmodels.replay_store import FrameBatches, Replay
@@ -98,6 +99,18 @@ def test_frames_of_zeros_and_rewards_of_zero_are_there_too(tmp_path: Path) -> No
     with create(tmp_path) as replay:
         replay.append(black)
         assert same(replay.episode(0), black)
+
+
+def test_zarr_reads_the_same(tmp_path: Path) -> None:
+    """Any stretch of any array, within a chunk, over chunks and over files."""
+    replay, draw = create(tmp_path, 5, 2500, 63), random.Random(0)
+    arrays = {name: zarr.open_array(tmp_path / name, mode="r") for name in ("obs", "act", "rew")}
+    for entry in replay.episodes:
+        row, length = entry.start, entry.length
+        for first, last in [(0, length + 1), *(sorted(draw.choices(range(length + 2), k=2)) for _ in range(20))]:
+            assert np.array_equal(replay.obs(entry.index, first, last), arrays["obs"][row + first : row + last])
+        assert np.array_equal(replay.act(entry.index), arrays["act"][row : row + length])
+        assert np.array_equal(replay.rew(entry.index), arrays["rew"][row : row + length])
 
 
 def test_equal_episodes_make_equal_bytes(tmp_path: Path) -> None:

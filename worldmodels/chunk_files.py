@@ -1,0 +1,86 @@
+"""Rows out of the files of a zarr array, without zarr, which takes longer to find the way to a chunk than to decode it.
+
+    file      chunk                         or, sharded: chunk ... chunk, index, checksum of the index
+    index     for each chunk where it begins and how long it is; all ones for one that was never written
+    chunk     zstd(rows), checksum          little-endian numbers; checksums are CRC-32C
+
+These are the formats of zarr 3 with the codecs that `replay_store.py` asks for. What is damaged raises `ValueError`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+from numcodecs.zstd import Zstd
+from numpy.typing import NDArray
+
+CHECKSUM = 4  # bytes
+_NOWHERE = (1 << 64) - 1
+_ZSTD = Zstd()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of an array lie in a file.
+
+    Arguments:
+        dtype: of a number.
+        row: the shape of a row.
+        chunk: the rows of a chunk.
+        file: the rows of a file; with more than a chunk holds it is sharded.
+    """
+
+    dtype: str
+    row: tuple[int, ...]
+    chunk: int
+    file: int
+
+    @property
+    def chunk_bytes(self) -> int:
+        """The size of a chunk that is decoded."""
+        return self.chunk * math.prod(self.row) * np.dtype(self.dtype).itemsize
+
+
+def read_rows(path: Path, layout: Layout, first: int, last: int) -> NDArray[np.generic]:
+    """Rows first to last of a file, (last - first, *row)."""
+    low, high = first // layout.chunk, -(-last // layout.chunk)
+    decoded = np.empty((high - low) * layout.chunk_bytes, np.uint8)
+    with open(path, "rb") as file:
+        for number, (offset, size) in enumerate(_places(file.fileno(), layout)[low:high].tolist()):
+            if offset == _NOWHERE:
+                raise ValueError(f"chunk {low + number} was never written")
+            packed = _checked(os.pread(file.fileno(), size, offset))
+            _unpack(packed, decoded[number * layout.chunk_bytes : (number + 1) * layout.chunk_bytes])
+    rows = decoded.view(np.dtype(layout.dtype).newbyteorder("<")).reshape(-1, *layout.row)
+    return rows[first - low * layout.chunk : last - low * layout.chunk]
+
+
+def _places(file: int, layout: Layout) -> NDArray[np.uint64]:
+    """Where each chunk begins, and how many bytes it has with its checksum: (chunks, 2)."""
+    size, chunks = os.fstat(file).st_size, layout.file // layout.chunk
+    if chunks == 1:
+        return np.array([[0, size]], np.uint64)
+    length = 16 * chunks + CHECKSUM
+    if size < length:
+        raise ValueError(f"{size} bytes are too few for the index")
+    return np.frombuffer(_checked(os.pread(file, length, size - length)), "<u8").reshape(-1, 2)
+
+
+def _checked(stored: bytes) -> bytes:
+    """What was stored, less its checksum."""
+    content, checksum = stored[:-CHECKSUM], stored[-CHECKSUM:]
+    if google_crc32c.value(content).to_bytes(CHECKSUM, "little") != checksum:
+        raise ValueError("the checksum is another")
+    return content
+
+
+def _unpack(packed: bytes, into: NDArray[np.uint8]) -> None:
+    try:
+        _ZSTD.decode(packed, out=into)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
