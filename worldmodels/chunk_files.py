@@ -1,10 +1,10 @@
-"""Rows out of the files of a zarr array, without zarr, which takes longer to find the way to a chunk than to decode it.
+"""The files of a zarr array, without zarr, which takes longer to find the way to a chunk than to pack or unpack it.
 
     file      chunk                         or, sharded: chunk ... chunk, index, checksum of the index
     index     for each chunk where it begins and how long it is; all ones for one that was never written
-    chunk     zstd(rows), checksum          little-endian numbers; checksums are CRC-32C
+    chunk     zstd(rows), checksum          as many rows as all chunks have, zeros after the last; checksums are CRC-32C
 
-These are the formats of zarr 3 with the codecs that `replay_store.py` asks for. What is damaged raises `ValueError`.
+This is how zarr 3 writes with the codecs that `replay_store.py` asks for, to the byte. What is damaged raises `ValueError`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 CHECKSUM = 4  # bytes
 _NOWHERE = (1 << 64) - 1
-_ZSTD = Zstd()
+_ZSTD = Zstd(level=1)
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,28 @@ class Layout:
     file: int
 
     @property
+    def sharded(self) -> bool:
+        """Whether a file holds several chunks."""
+        return self.file > self.chunk
+
+    @property
     def chunk_bytes(self) -> int:
         """The size of a chunk that is decoded."""
         return self.chunk * math.prod(self.row) * np.dtype(self.dtype).itemsize
+
+
+def write_rows(path: Path, layout: Layout, rows: NDArray[np.generic]) -> None:
+    """Make the file whose first rows these are, (at most `layout.file`, *row)."""
+    count = -(-len(rows) // layout.chunk)
+    padded = np.zeros((count, layout.chunk, *layout.row), layout.dtype)
+    padded.reshape(-1, *layout.row)[: len(rows)] = rows
+    packed = [_with_checksum(_ZSTD.encode(chunk)) for chunk in padded]
+    if layout.sharded:
+        places = np.full((layout.file // layout.chunk, 2), _NOWHERE, "<u8")
+        sizes = np.array([len(chunk) for chunk in packed], np.uint64)
+        places[:count, 0], places[:count, 1] = sizes.cumsum() - sizes, sizes
+        packed.append(_with_checksum(places.tobytes()))
+    path.write_bytes(b"".join(packed))
 
 
 def read_rows(path: Path, layout: Layout, first: int, last: int) -> NDArray[np.generic]:
@@ -62,10 +81,10 @@ def read_rows(path: Path, layout: Layout, first: int, last: int) -> NDArray[np.g
 
 def _places(file: int, layout: Layout) -> NDArray[np.uint64]:
     """Where each chunk begins, and how many bytes it has with its checksum: (chunks, 2)."""
-    size, chunks = os.fstat(file).st_size, layout.file // layout.chunk
-    if chunks == 1:
+    size = os.fstat(file).st_size
+    if not layout.sharded:
         return np.array([[0, size]], np.uint64)
-    length = 16 * chunks + CHECKSUM
+    length = 16 * (layout.file // layout.chunk) + CHECKSUM
     if size < length:
         raise ValueError(f"{size} bytes are too few for the index")
     return np.frombuffer(_checked(os.pread(file, length, size - length)), "<u8").reshape(-1, 2)
@@ -73,10 +92,14 @@ def _places(file: int, layout: Layout) -> NDArray[np.uint64]:
 
 def _checked(stored: bytes) -> bytes:
     """What was stored, less its checksum."""
-    content, checksum = stored[:-CHECKSUM], stored[-CHECKSUM:]
-    if google_crc32c.value(content).to_bytes(CHECKSUM, "little") != checksum:
+    content = stored[:-CHECKSUM]
+    if _with_checksum(content) != stored:
         raise ValueError("the checksum is another")
     return content
+
+
+def _with_checksum(content: bytes) -> bytes:
+    return content + google_crc32c.value(content).to_bytes(CHECKSUM, "little")
 
 
 def _unpack(packed: bytes, into: NDArray[np.uint8]) -> None:

@@ -5,9 +5,9 @@
     episodes.jsonl    the journal: a line for each episode, with the row at which it begins
 
 An episode begins at the beginning of a file, so no file is ever written twice: what it leaves empty takes no room. Its files
-are written and fsynced first; then a line in the journal seals it. A writer killed at any moment loses at most the episode it
-was writing; the next one clears away what was left, and the folder is byte for byte that of a writer never killed. Every chunk
-carries a checksum (CRC-32C), every line of the journal its own.
+are written and fsynced first; then a line in the journal seals it. A writer killed at any moment loses at most the episodes
+it was writing; the next one clears away what was left, and the folder is byte for byte that of a writer never killed. Every
+chunk carries a checksum (CRC-32C), every line of the journal its own.
 
 The arrays are declared longer than any replay can be, so that their descriptions need not change as they grow; how much of
 them there is, the journal says.
@@ -30,7 +30,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from genmodels import storage
 from genmodels.storage import Corrupt, DiskFull, StorageError
-from worldmodels.chunk_files import Layout, read_rows
+from worldmodels.chunk_files import Layout, read_rows, write_rows
 from worldmodels.frame_batches import CHUNK, HELD, FrameBatches, FrameSet
 from worldmodels.sealed_lines import SealedLines
 from worldmodels.types import Entry, Episode, Frames
@@ -62,15 +62,13 @@ class Replay:
         self._held = held  # the lock, for who may write
         self._littered = True  # whether there may be files of no sealed episode
         self._journal = SealedLines(folder / JOURNAL)
-        self._arrays: dict[str, zarr.Array[Any]] = {}  # written by zarr, and read by rows of their files
         self._layouts: dict[str, Layout] = {}
-        with zarr.config.set({"array.write_empty_chunks": True}):  # zeros are written too: a file that is not there was lost
-            for name, about in _arrays(self.obs_shape, self.action_size).items():
-                self._layouts[name] = Layout(about["dtype"], about["shape"][1:], about["chunks"][0], FILE)
-                try:
-                    self._arrays[name] = zarr.open_array(folder / name, mode="r" if held is None else "r+")
-                except (OSError, ValueError, KeyError, TypeError) as error:
-                    raise Corrupt(f"{folder / name / 'zarr.json'}: not the array that was made there ({error})") from None
+        for name, about in _arrays(self.obs_shape, self.action_size).items():
+            self._layouts[name] = Layout(about["dtype"], about["shape"][1:], about["chunks"][0], FILE)
+            try:
+                zarr.open_array(folder / name, mode="r")
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise Corrupt(f"{folder / name / 'zarr.json'}: not the array that was made there ({error})") from None
         self._tell()
 
     # ----------------------------------------------------------------------------------------------------------- opening
@@ -134,54 +132,57 @@ class Replay:
 
     # ----------------------------------------------------------------------------------------------------------- writing
 
-    def append(self, episode: Episode) -> int:
-        """Keep an episode, whole or not at all; its index. When this returns it is on disk."""
+    def append(self, *episodes: Episode) -> int:
+        """Keep episodes, all of them whole or none; the index of the last. When this returns they are on disk."""
         if self._held is None:
             raise StorageError(f"{self.folder}: opened to read; use Replay.create to write")
         for name, found, ours in (
-            ("obs", episode.obs.shape[1:], self.obs_shape),
-            ("act", episode.act.shape[1:], (self.action_size,)),
+            *(("obs", episode.obs.shape[1:], self.obs_shape) for episode in episodes),
+            *(("act", episode.act.shape[1:], (self.action_size,)) for episode in episodes),
         ):
             if found != ours:
                 raise ValueError(f"{name}: {found} a step, and this replay holds {ours}; make another replay for another world")
         if self._littered:
             self._clear()
-        start, written, self._littered = self._next(), [], True
+        self._littered = True
         try:
-            for name, values in (("obs", episode.obs), ("act", episode.act), ("rew", episode.rew)):
-                self._arrays[name][start : start + len(values)] = values
-                written += [self._file(name, start + row) for row in range(0, len(values), FILE)]
+            start, lines, written = self._next(), list[dict[str, Any]](), list[Path]()
+            for index, episode in enumerate(episodes, len(self)):
+                written += self._write(episode, start)
+                lines.append(_line(episode, index, start))
+                start = _after(start, len(episode.obs))
             _sync(*written, *{file.parent for file in written})
-            line = {
-                "index": len(self),
-                "start": start,
-                "length": episode.length,
-                "ret": episode.ret,
-                "end": episode.end,
-                "trunc": episode.trunc,
-                "facts": dict(episode.facts),
-            }
-            self._journal.append(line)
+            self._journal.append(*lines)
         except BaseException as error:
             self.refresh()
             with contextlib.suppress(OSError):  # else the next append does it
                 self._clear()
             if isinstance(error, OSError) and error.errno in _DISK_FULL:
+                steps = sum(episode.length for episode in episodes)
                 raise DiskFull(
-                    f"{self.folder}: no room for {episode.length:,} steps ({error.strerror}); free some and run again"
+                    f"{self.folder}: no room for {steps:,} steps ({error.strerror}); free some and run again"
                 ) from None
             raise
         self._littered = False
         self._tell()
         return len(self) - 1
 
+    def _write(self, episode: Episode, start: int) -> list[Path]:
+        """Make an episode's files."""
+        written = []
+        for name, values in (("obs", episode.obs), ("act", episode.act), ("rew", episode.rew)):
+            for row in range(0, len(values), FILE):
+                written.append(self._file(name, start + row))
+                write_rows(written[-1], self._layouts[name], values[row : row + FILE])
+        return written
+
     def _next(self) -> int:
         """The row at which the next episode begins."""
-        return self.episodes[-1].start + -(-self.episodes[-1].frames // FILE) * FILE if self.episodes else 0
+        return _after(self.episodes[-1].start, self.episodes[-1].frames) if self.episodes else 0
 
     def _clear(self) -> None:
         """Remove what belongs to no sealed episode: what a writer that was killed has left."""
-        for name in self._arrays:
+        for name in self._layouts:
             for found in os.scandir(self.folder / name):
                 match = _FILE_NAME.fullmatch(found.name)
                 if found.name != "zarr.json" and (match is None or int(match[1]) * FILE >= self._next()):
@@ -251,7 +252,25 @@ class Replay:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _file(self, name: str, row: int) -> Path:
-        return self.folder / name / ".".join([str(row // FILE), *"0" * (self._arrays[name].ndim - 1)])
+        return self.folder / name / ".".join([str(row // FILE), *"0" * len(self._layouts[name].row)])
+
+
+def _line(episode: Episode, index: int, start: int) -> dict[str, Any]:
+    """What the journal says of an episode."""
+    return {
+        "index": index,
+        "start": start,
+        "length": episode.length,
+        "ret": episode.ret,
+        "end": episode.end,
+        "trunc": episode.trunc,
+        "facts": dict(episode.facts),
+    }
+
+
+def _after(start: int, frames: int) -> int:
+    """The first row of the first file that an episode leaves free."""
+    return start + -(-frames // FILE) * FILE
 
 
 def _arrays(obs_shape: tuple[int, ...], action_size: int) -> dict[str, dict[str, Any]]:

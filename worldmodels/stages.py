@@ -34,6 +34,7 @@ from worldmodels.learner_loop import improve
 from worldmodels.playing import Batch, Cast, Contest, mean_returns, play_batch, play_contest, seal
 from worldmodels.ppo import PPO
 from worldmodels.replay_store import FrameBatches, Replay
+from worldmodels.replay_writer import ReplayWriter
 from worldmodels.rollout import Played, action_size, rollout
 from worldmodels.run import Run, Stage, versions
 from worldmodels.starts import find_starts
@@ -76,8 +77,9 @@ def collect(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
         Replay.create(run / "replay", action_size=action_size(actions(run, make_env))) as replay,
         Display(sum(task.episodes for task in tasks), None, unit="episode", quiet=run.quiet) as display,
     ):
-        keep = _Keeper(replay, display)
-        list(run.backend.map(play_batch, cast, tasks, keep))
+        with ReplayWriter(replay) as writer:
+            keep = _Keeper(replay, writer, display)
+            list(run.backend.map(play_batch, cast, tasks, keep))
         keep.show(last=True)
         return {"episodes": len(replay), "frames": replay.frames_total, "return": float(np.mean(keep.returns))}
 
@@ -94,16 +96,16 @@ def batches(run: Run, turn: int) -> list[Batch]:
 
 
 class _Keeper:
-    """Appends the episodes to a replay that are not in it, and shows how many have come."""
+    """Hands on the episodes that are not in a replay, and shows how many have come."""
 
-    def __init__(self, replay: Replay, display: Display) -> None:
-        self.replay, self.display, self.began = replay, display, time.monotonic()
+    def __init__(self, replay: Replay, writer: ReplayWriter, display: Display) -> None:
+        self.writer, self.display, self.began = writer, display, time.monotonic()
         self.there = {_origin(one.facts) for one in replay.episodes}
         self.returns: list[float] = []
 
     def __call__(self, episode: Episode) -> None:
         if _origin(episode.facts) not in self.there:
-            self.replay.append(episode)
+            self.writer.keep(episode)
         self.returns.append(float(episode.rew.sum()))
         self.show()
 

@@ -25,6 +25,7 @@ from worldmodels.pipeline import CHAIN, enter
 from worldmodels.playing import Batch, Cast, play_batch
 from worldmodels.presets import carracing
 from worldmodels.replay_store import Replay
+from worldmodels.replay_writer import ReplayWriter
 from worldmodels.rollout import Step, steps
 from worldmodels.run import Run, Stage
 
@@ -137,7 +138,8 @@ class Bench:
             episodes, cast = stages.PER_SLOT * self.run.experiment.world.slots, Cast(self.run.experiment, envs.make)
             tasks = [Batch(1, part, self.run.seed(Stage.ROLLOUT, turn, part), episodes) for part in range(2)]
             with Replay.create(self.folder / f"replay-{turn}", action_size=2) as replay:
-                list(self.run.backend.map(play_batch, cast, tasks, replay.append))
+                with ReplayWriter(replay) as writer:
+                    list(self.run.backend.map(play_batch, cast, tasks, writer.keep))
                 return float((replay.frames_total - len(replay)) * int(self.run.experiment.world.options["repeat"]))
 
         return work

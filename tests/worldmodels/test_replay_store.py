@@ -113,6 +113,31 @@ def test_zarr_reads_the_same(tmp_path: Path) -> None:
         assert np.array_equal(replay.rew(entry.index), arrays["rew"][row : row + length])
 
 
+@pytest.mark.parametrize("length", [1, 40, 1023, 1500])
+def test_zarr_writes_the_same_bytes(tmp_path: Path, length: int) -> None:
+    ours, theirs, one = tmp_path / "ours", tmp_path / "theirs", episode(length)
+    one = replace(one, obs=one.obs // 2, rew=np.zeros(length, np.float32))
+    create(theirs)
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        for name, values in (("obs", one.obs), ("act", one.act), ("rew", one.rew)):
+            zarr.open_array(theirs / name, mode="r+")[: len(values)] = values
+    create(ours).append(one)
+    found = content(ours)
+    found["episodes.jsonl"] = b""
+    assert found == content(theirs)
+
+
+def test_episodes_that_are_kept_together_are_kept_as_one_by_one(tmp_path: Path) -> None:
+    lengths = (5, 1100, 63)
+    create(tmp_path / "alone", *lengths)
+    together = create(tmp_path / "together")
+    assert together.append(*(episode(length, seed) for seed, length in enumerate(lengths))) == 2
+    assert content(tmp_path / "together") == content(tmp_path / "alone")
+    with pytest.raises(ValueError, match="obs"):
+        together.append(episode(3), episode(3, side=4))
+    assert content(tmp_path / "together") == content(tmp_path / "alone")
+
+
 def test_equal_episodes_make_equal_bytes(tmp_path: Path) -> None:
     create(tmp_path / "a", 5, 1500).close()
     create(tmp_path / "b", 5).close()
