@@ -45,8 +45,12 @@ def test_a_gaussian_comes_out(sampler: str, steps: int, close: float, name: Any)
 
 
 def test_of_second_order_fewer_steps_do() -> None:
-    errors = {name: abs(drawn(name, SCHEDULES["cosine"], 16, 2000).std().item() - SD) for name in ("ddim", "dpm")}
-    assert errors["dpm"] < 0.2 * errors["ddim"]
+    def error(sampler: str, steps: int) -> float:
+        return abs(drawn(sampler, SCHEDULES["cosine"], steps, 2000).std().item() - SD)
+
+    assert error("dpm", 16) < 0.2 * error("ddim", 16)
+    assert error("heun", 8) < 0.5 * error("ddim", 16)  # at as many questions
+    assert error("heun", 32) == pytest.approx(error("heun", 16) / 4, rel=0.4)
 
 
 @pytest.mark.parametrize("sampler", list(SAMPLERS))
