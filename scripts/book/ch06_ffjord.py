@@ -62,7 +62,7 @@ def report(run: Recipe, flow: FFJORD) -> None:
 
 def main() -> None:
     """Train and report."""
-    run = Recipe(__doc__, row=21, system="FFJORD", minutes=6.0)
+    run = Recipe(__doc__, row=21, system="FFJORD", minutes=4.0)
     report(run, train(run))
 
 
