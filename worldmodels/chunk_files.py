@@ -46,15 +46,20 @@ class Layout:
         return self.file > self.chunk
 
     @property
+    def numbers(self) -> np.dtype[np.generic]:
+        """Numbers as they lie in a file, the low byte first."""
+        return np.dtype(self.dtype).newbyteorder("<")
+
+    @property
     def chunk_bytes(self) -> int:
-        """The size of a chunk that is decoded."""
-        return self.chunk * math.prod(self.row) * np.dtype(self.dtype).itemsize
+        """The size of a chunk that is unpacked."""
+        return self.chunk * math.prod(self.row) * self.numbers.itemsize
 
 
 def write_rows(path: Path, layout: Layout, rows: NDArray[np.generic]) -> None:
     """Make the file whose first rows these are, (at most `layout.file`, *row)."""
     count = -(-len(rows) // layout.chunk)
-    padded = np.zeros((count, layout.chunk, *layout.row), layout.dtype)
+    padded = np.zeros((count, layout.chunk, *layout.row), layout.numbers)
     padded.reshape(-1, *layout.row)[: len(rows)] = rows
     packed = [_with_checksum(_ZSTD.encode(chunk)) for chunk in padded]
     if layout.sharded:
@@ -68,14 +73,14 @@ def write_rows(path: Path, layout: Layout, rows: NDArray[np.generic]) -> None:
 def read_rows(path: Path, layout: Layout, first: int, last: int) -> NDArray[np.generic]:
     """Rows first to last of a file, (last - first, *row)."""
     low, high = first // layout.chunk, -(-last // layout.chunk)
-    decoded = np.empty((high - low) * layout.chunk_bytes, np.uint8)
+    unpacked = np.empty((high - low) * layout.chunk_bytes, np.uint8)
     with open(path, "rb") as file:
         for number, (offset, size) in enumerate(_places(file.fileno(), layout)[low:high].tolist()):
             if offset == _NOWHERE:
                 raise ValueError(f"chunk {low + number} was never written")
             packed = _checked(os.pread(file.fileno(), size, offset))
-            _unpack(packed, decoded[number * layout.chunk_bytes : (number + 1) * layout.chunk_bytes])
-    rows = decoded.view(np.dtype(layout.dtype).newbyteorder("<")).reshape(-1, *layout.row)
+            _unpack(packed, unpacked[number * layout.chunk_bytes : (number + 1) * layout.chunk_bytes])
+    rows = unpacked.view(layout.numbers).reshape(-1, *layout.row)
     return rows[first - low * layout.chunk : last - low * layout.chunk]
 
 
