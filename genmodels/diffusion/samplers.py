@@ -2,8 +2,8 @@
 
     ancestral    to the mean of what came before, and fresh noise (Ho et al. 2020, arXiv 2006.11239)
     ddim         x_s = signal(s) x_0 + noise(s) eps: no fresh noise, so that few steps do (Song et al. 2021, arXiv 2010.02502)
-    heun         the same flow, each step with the means of what is told at both its ends (as Karras et al. 2022, arXiv
-                 2206.00364, who follow x / signal over noise / signal: where signal is small its first step goes astray)
+    heun         the same flow, each step but the last with the means of what is told at both its ends (Karras et al. 2022,
+                 arXiv 2206.00364, who follow x / signal instead of x)
     dpm          DPM-Solver++ (2M): x_0 is carried on in a line through the last two (Lu et al. 2022, arXiv 2211.01095)
 
 ddim taken from image to noise is its own inverse, as far as the steps are small: latents for images. All step evenly
@@ -57,12 +57,17 @@ def ancestral(
 def heun(
     parts: Parts, schedule: Schedule, x: Tensor, times: Sequence[float], generator: torch.Generator | None = None
 ) -> Iterator[Tensor]:
-    """The flow is dx = x_0 d signal + eps d noise; x_0 and eps are means of what is told at both ends. Two questions a step."""
+    """The flow is dx = x_0 d signal + eps d noise; x_0 and eps are means of what is told at both ends. Two questions a step.
+
+    The last step is ddim's: where there is hardly any noise nobody can tell what it was.
+    """
     for t, s in pairwise(times):
         (signal_t, noise_t), (signal, noise) = _at(schedule, t), _at(schedule, s)
         x0, eps = parts(x, t)
-        x0_there, eps_there = parts(signal * x0 + noise * eps, s)
-        x = x + (signal - signal_t) * 0.5 * (x0 + x0_there) + (noise - noise_t) * 0.5 * (eps + eps_there)
+        if s > 0.0:
+            x0_there, eps_there = parts(signal * x0 + noise * eps, s)
+            x0, eps = 0.5 * (x0 + x0_there), 0.5 * (eps + eps_there)
+        x = x + (signal - signal_t) * x0 + (noise - noise_t) * eps
         yield x
 
 
