@@ -81,7 +81,7 @@ def seal(*models: Any) -> tuple[Sealed, ...]:
 def play_batch(cast: Cast, task: Batch, keep: Keep) -> list[Played]:
     """Episodes by the agent, if there is one, or by a random policy."""
     with contextlib.closing(_one_core(cast, task.seed)) as env:
-        policy = _explorer(cast, env, task.seed)
+        policy = explorer(cast, env, task.seed)
         marked = None if keep is None else partial(_mark, keep, {"round": task.turn, "batch": task.number})
         return rollout(env, policy, task.episodes, keep=marked, quiet=True)
 
@@ -107,7 +107,8 @@ def mean_returns(played: list[Played], candidates: int) -> NDArray[np.float64]:
     return returns.reshape(candidates, -1).mean(axis=1)
 
 
-def _explorer(cast: Cast, env: VectorEnv, seed: int) -> Policy:
+def explorer(cast: Cast, env: VectorEnv, seed: int) -> Policy:
+    """Who plays what is collected: somebody who wanders, or the agent with noise."""
     about = cast.experiment.collect
     if not cast.parts:
         return Wanderer(env.single_action_space, about.policy, about.span, seed, about.drift)

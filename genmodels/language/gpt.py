@@ -75,12 +75,16 @@ class GPT(Model):
         self.start = nn.Parameter(0.02 * torch.randn(width))
         self.stack = Transformer(width, layers, heads, length + 1, positions, groups, causal=True, dropout=dropout)
 
+    def embed(self, tokens: Tensor) -> Tensor:
+        """The start, and the tokens' vectors: (B, 1 + T, width)."""
+        return torch.cat([self.start.expand(len(tokens), 1, -1), self.vectors(tokens)], 1)
+
     # ---- step by step
 
     def begin(self, prompt: Tensor) -> tuple[Tensor, Written]:
         """The logits (B, tokens) of what follows upon prompts (B, T), and the state after them; T may be 0."""
         prompt = checked_tokens(prompt, self.tokens)[:, -self.length :]
-        h, memory = self.stack(self._embed(prompt))
+        h, memory = self.stack(self.embed(prompt))
         return self._logits(h[:, -1]), Written(prompt, memory)
 
     def advance(self, token: Tensor, state: Written) -> tuple[Tensor, Written]:
@@ -122,7 +126,7 @@ class GPT(Model):
 
     def scan(self, x: Tensor) -> Tensor:
         """The logits of each token of x (B, T), given those before it: (B, T, tokens); T is at most `length`."""
-        h, _ = self.stack(self._embed(checked_tokens(x, self.tokens)[:, :-1]))
+        h, _ = self.stack(self.embed(checked_tokens(x, self.tokens)[:, :-1]))
         return self._logits(h)
 
     @torch.no_grad()
@@ -154,10 +158,6 @@ class GPT(Model):
 
     def _nats(self, x: Tensor) -> Tensor:
         return self.scan(x).float().log_softmax(-1).gather(-1, x[..., None])[..., 0]
-
-    def _embed(self, tokens: Tensor) -> Tensor:
-        """The start, and the tokens' vectors: (B, 1 + T, width)."""
-        return torch.cat([self.start.expand(len(tokens), 1, -1), self.vectors(tokens)], 1)
 
     def _logits(self, h: Tensor) -> Tensor:
         return F.linear(h, self.vectors.weight)

@@ -89,7 +89,7 @@ def test_every_second_slot_explores_and_the_others_play_as_they_can(two: Run) ->
     env, agent = stages.world(two, envs.make, seed), stages.load(two)
     parts = playing.seal(agent.vision, agent.memory, agent.controller)
     cast = playing.Cast(two.experiment, envs.make, parts, agent.precision)
-    policy = playing._explorer(cast, env, seed)
+    policy = playing.explorer(cast, env, seed)
     obs, _ = env.reset(seed=seed)
     first = np.ones(4, bool)
     noisy, _ = policy.act(obs, policy.initial(4), first)

@@ -72,7 +72,7 @@ def answer_nats(gpt: GPT, answers: Answers) -> Tensor:
 
 def places(gpt: GPT, tokens: Tensor) -> Tensor:
     """The places of a GPT's stack over texts (B, T): (B, 1 + T, width), of which number t has read t tokens."""
-    h, _ = gpt.stack(gpt._embed(checked_tokens(tokens, gpt.tokens)))
+    h, _ = gpt.stack(gpt.embed(checked_tokens(tokens, gpt.tokens)))
     return h
 
 
