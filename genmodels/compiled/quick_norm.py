@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numba import float32
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from genmodels.compiled.arithmetic import kernel, narrow, sigmoid, wide
 from genmodels.compiled.threads import each
@@ -34,6 +35,7 @@ class QuickNorm(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, of_y: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         x, a, b, moments = ctx.saved_tensors
         of_x, of_a, of_b = torch.empty_like(x), torch.empty_like(a), torch.empty_like(b)

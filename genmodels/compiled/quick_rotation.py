@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from genmodels.compiled.arithmetic import kernel, narrow, wide
 from genmodels.compiled.threads import each
@@ -25,6 +26,7 @@ class QuickRotation(torch.autograd.Function):
         return _turned(x, cos, sin)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, of_turned: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
         return _turned(of_turned.contiguous(), cos, -sin), None, None

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from numba import float32
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from genmodels.compiled.arithmetic import kernel, narrow, tanh, wide
 from genmodels.compiled.threads import each
@@ -28,6 +29,7 @@ class QuickTanh(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, of_y: Tensor) -> Tensor:
         (y,) = ctx.saved_tensors
         of_x = torch.empty_like(y)

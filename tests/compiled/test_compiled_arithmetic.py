@@ -134,3 +134,17 @@ def test_compiled_rotations_and_their_gradients_are_those_of_float32_rounded(lea
     for exact, rounded_ in zip(*found, strict=True):
         assert rounded_.dtype == torch.bfloat16
         torch.testing.assert_close(rounded_, exact.bfloat16())
+
+
+@pytest.mark.parametrize("name", ["tanh", "turned", "normed_silu"])
+def test_a_gradient_of_a_gradient_is_refused_and_not_wrong(name: str) -> None:
+    x = torch.randn(2, 8, 4, 4).bfloat16().contiguous(memory_format=torch.channels_last)
+    x, rest = {
+        "tanh": (x.contiguous(), ()),
+        "turned": (x.contiguous(), (torch.ones(4, 2), torch.ones(4, 2))),
+        "normed_silu": (x, (torch.ones(1, 8), torch.zeros(1, 8), 2, 1e-5)),
+    }[name]
+    y = getattr(compiled, name)(x.requires_grad_(), *rest)
+    (slope,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()
