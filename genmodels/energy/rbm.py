@@ -45,6 +45,7 @@ class RBM(Model):
 
     cannot: ClassVar[dict[str, str]] = {"encode": "its hidden bits are drawn from hidden(v), and are no distribution over z"}
     replay: Tensor | None
+    prepared: Tensor
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class RBM(Model):
         self.a = nn.Parameter(torch.zeros(math.prod(shape)))
         self.c = nn.Parameter(torch.zeros(hidden))
         self.register_buffer("replay", torch.rand(chains, len(self.a)).round() if chains else None)
+        self.register_buffer("prepared", torch.zeros((), dtype=torch.bool))
 
     # ---- the density
 
@@ -155,8 +157,22 @@ class RBM(Model):
         data = self._bits(v)
         return self.divergence(data)
 
+    @torch.no_grad()
+    def prepare(self, data: Tensor) -> None:
+        """Begin as a model of independent bits, as frequent as in a first batch (B, V); so do the chains.
+
+        With a = 0 the hidden bits learn also what is always so, and beside the data the model keeps a place where all of them are
+        off and every pixel is a coin: chains that began elsewhere stay away from it, and those of AIS never leave it.
+        """
+        if self.training and not self.prepared:
+            self.a.copy_(torch.logit((data.sum(0) + 0.5) / (len(data) + 1)))
+            if self.replay is not None:
+                self.replay.copy_(self.coins(len(self.replay)))
+            self.prepared.fill_(True)
+
     def divergence(self, data: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of bits, or of their probabilities, (B, V)."""
+        self.prepare(data)
         ends = self._ends(data)
         low, high = -self.log_f(data).mean(), -self.log_f(ends).mean()
         return low - high, {"free_energy": low}

@@ -33,11 +33,14 @@ class Normaliser(NamedTuple):
     log_z: the estimate.
     error: its standard error over chains, sd(w) / (mean(w) sqrt N), which weights of heavy tails make too small.
     effective: (sum w)^2 / sum w^2, how many chains of equal weight would be worth as much. A few say: more steps.
+    ends: where the chains were at last, (N, ...). Are they where the data are? Else Z lacks the data's part, and neither the
+        error nor the effective number tells.
     """
 
     log_z: float
     error: float
     effective: float
+    ends: Tensor
 
 
 def annealed_importance(
@@ -74,6 +77,7 @@ def annealed_importance(
         log_z=log_z_start + log_w.logsumexp(0).item() - math.log(n),
         error=(w.std() / w.mean()).item() / math.sqrt(n),
         effective=(w.sum().square() / w.square().sum()).item(),
+        ends=x,
     )
 
 

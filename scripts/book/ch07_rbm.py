@@ -54,6 +54,8 @@ def report(run: Recipe, small: RBM, rbm: RBM, dbn: DBN) -> None:
     run.figure("500 hidden: -log p, nats, by AIS", nats, at_most(130), at_most(100), published="86 to 125")
     run.figure("500 hidden: standard error of log Z", found.error)
     run.figure("500 hidden: chains worth counting", found.effective)
+    beyond = (rbm.free_energy(found.ends.view_as(test[: len(found.ends)])).mean() - rbm.free_energy(test).mean()).item()
+    run.figure("500 hidden: free energy where the chains of AIS end, above the data's", beyond, at_most(30))
 
     for name, model in (("rbm", rbm), ("dbn", dbn)):
         samples = model.sample(run.count(10_000, 50))
@@ -80,7 +82,7 @@ def chains(model: RBM, n: int) -> Tensor:
 def main() -> None:
     """Train three, the stack from the bottom up, and report."""
     run = Recipe(__doc__, row=23, system="RBM, DBN", minutes=8.0)
-    small, rbm, dbn = RBM(hidden=12, k=5), RBM(k=5, length=run.count(200, 5)), DBN(k=5, length=run.count(200, 5))
+    small, rbm, dbn = RBM(hidden=12, k=5), RBM(length=run.count(200, 5)), DBN(length=run.count(200, 5))
     train(run, "small", small, small.updates(), 0.1)
     train(run, "rbm", rbm, rbm.updates(), 0.5)
     for layer, update in enumerate(dbn.updates()):

@@ -154,6 +154,32 @@ def test_chains_go_on_in_training_alone_and_come_back_with_the_model(tmp_path: P
     assert torch.equal(RBM.load(tmp_path).state_dict()["replay"], model.replay)
 
 
+def test_the_first_batch_says_how_frequent_bits_are() -> None:
+    """Before anything is learned the model is that of independent bits, and so are its chains; a second batch changes neither."""
+    frequent = torch.tensor([0.05, 0.5, 0.9])
+    data = draw(frequent.expand(4000, 3), seeded())
+    torch.manual_seed(0)
+    model = RBM((3,), hidden=4, chains=4000).train()
+    model.loss(data)
+    torch.testing.assert_close(model.a.detach().sigmoid(), data.mean(0), rtol=0, atol=1e-3)
+    assert model.replay is not None
+    torch.testing.assert_close(model.replay.mean(0), frequent, rtol=0, atol=0.05)
+    before = model.a.detach().clone()
+    model.loss(1.0 - data)
+    assert torch.equal(model.a, before)
+
+
+def test_chains_of_annealing_end_where_the_data_are() -> None:
+    """Of two patterns; a bit that is always off must not become a coin where all hidden bits are off."""
+    patterns = torch.cat([torch.eye(2).repeat_interleave(6, 1), torch.zeros(2, 12)], 1)
+    model = RBM((24,), hidden=8, lr=1e-2)
+    fit(model, model.updates(), lambda step: patterns.repeat(32, 1), steps=600, precision="fp32", device="cpu", quiet=True)
+    random, betas = seeded(), torch.linspace(0, 1, 500)
+    found = annealed_importance(model.log_f, model.gibbs, model.coins(200, random), betas, random, model.log_z_of_coins())
+    assert found.ends[:, 12:].mean() < 0.05
+    assert found.log_z == pytest.approx(model.log_z().item(), abs=0.1)
+
+
 # ------------------------------------------------------------------------------------------------------------ bad input
 
 

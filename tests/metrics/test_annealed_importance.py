@@ -78,7 +78,7 @@ def never_called(x: Tensor, b: float, noise: torch.Generator) -> Tensor:
 def test_equal_densities_have_equal_weights() -> None:
     log_f = geometric(standard, standard)
     found = annealed_importance(log_f, metropolis(log_f, 1.0), torch.zeros(8, 3), torch.linspace(0, 1, 6), generator(1))
-    assert found == pytest.approx((0.0, 0.0, 8.0), abs=1e-5)
+    assert found[:3] == pytest.approx((0.0, 0.0, 8.0), abs=1e-5)
 
 
 def test_the_generator_decides_and_nothing_else_is_touched() -> None:
@@ -86,7 +86,7 @@ def test_the_generator_decides_and_nothing_else_is_touched() -> None:
     before = torch.get_rng_state()
     first = anneal(chains=20, steps=20, seed=1)
     assert torch.equal(torch.get_rng_state(), before)
-    assert anneal(chains=20, steps=20, seed=1) == first != anneal(chains=20, steps=20, seed=2)
+    assert anneal(chains=20, steps=20, seed=1)[:3] == first[:3] != anneal(chains=20, steps=20, seed=2)[:3]
 
 
 def test_metropolis_keeps_its_target() -> None:
