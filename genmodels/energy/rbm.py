@@ -161,8 +161,8 @@ class RBM(Model):
     def prepare(self, data: Tensor) -> None:
         """Begin as a model of independent bits, as frequent as in a first batch (B, V); so do the chains.
 
-        With a = 0 the hidden bits learn also what is always so, and beside the data the model keeps a place where all of them are
-        off and every pixel is a coin: chains that began elsewhere stay away from it, and those of AIS never leave it.
+        With a = 0 the hidden bits learn also what is always so, and beside the data the model keeps a place where all are off
+        and every pixel is a coin: chains that began elsewhere stay away from it, and those of AIS never leave it.
         """
         if self.training and not self.prepared:
             self.a.copy_(torch.logit((data.sum(0) + 0.5) / (len(data) + 1)))

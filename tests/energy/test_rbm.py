@@ -155,7 +155,7 @@ def test_chains_go_on_in_training_alone_and_come_back_with_the_model(tmp_path: P
 
 
 def test_the_first_batch_says_how_frequent_bits_are() -> None:
-    """Before anything is learned the model is that of independent bits, and so are its chains; a second batch changes neither."""
+    """Before anything is learned the bits are independent, those of its chains too; a second batch changes neither."""
     frequent = torch.tensor([0.05, 0.5, 0.9])
     data = draw(frequent.expand(4000, 3), seeded())
     torch.manual_seed(0)
