@@ -98,3 +98,13 @@ def crew() -> Crew:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     return Crew(distributed.get_rank(), distributed.get_world_size())
+
+
+def by_one_process(what: str) -> None:
+    """Refuse to do what each process would do by rows of its own, and so differently."""
+    count = crew().count
+    if count > 1:
+        raise RuntimeError(
+            f"{what} by its first batch, of which each of {count} processes has other rows: "
+            "take the first step in one process, and go on in several from its folder"
+        )

@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from genmodels import data_parallel
 from genmodels.autoencoders import VAE
 from genmodels.data_parallel import Crew
 from genmodels.dynamics import MDNRNN, Window
+from genmodels.energy import RBM
+from genmodels.flows import RealNVP
 from genmodels.gans import WGANGP
 from genmodels.model import Model
 from genmodels.storage import pack_tensors, unpack_tensors
@@ -144,3 +147,16 @@ if __name__ == "__main__":
     for case in CASES:
         (place / f"{case}-{rank}.safetensors").write_bytes(pack_tensors(gradients(case)))
     (place / f"kept-{rank}.safetensors").write_bytes(pack_tensors(continued(place / "run").state_dict()))
+
+
+@pytest.mark.parametrize("model", [RealNVP(features=2), RBM((2,), hidden=2)], ids=["flow", "rbm"])
+def test_what_is_set_by_a_first_batch_is_set_in_one_process(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of several has other rows of it; they would train other models and average their gradients."""
+    x = torch.rand(8, 2)
+    with monkeypatch.context() as several:
+        several.setattr(data_parallel, "crew", lambda: Crew(0, 2))
+        with pytest.raises(RuntimeError, match="first batch, of which each of 2 processes has other rows"):
+            model.train().loss(x)  # type: ignore[operator]
+    model.loss(x)  # type: ignore[operator]
+    monkeypatch.setattr(data_parallel, "crew", lambda: Crew(0, 2))
+    model.loss(x)  # type: ignore[operator]

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genmodels.batches import checked, to_device
+from genmodels.data_parallel import by_one_process
 from genmodels.model import LogProb, Model
 from genmodels.random_streams import uniform
 from genmodels.training import Hook, Indexed, Optimizer, Update
@@ -165,6 +166,7 @@ class RBM(Model):
         and every pixel is a coin: chains that began elsewhere stay away from it, and those of AIS never leave it.
         """
         if self.training and not self.prepared:
+            by_one_process("an RBM is prepared")
             self.a.copy_(torch.logit((data.sum(0) + 0.5) / (len(data) + 1)))
             if self.replay is not None:
                 self.replay.copy_(self.coins(len(self.replay)))

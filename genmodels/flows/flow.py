@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from genmodels.batches import checked, to_device
+from genmodels.data_parallel import by_one_process
 from genmodels.distributions import DiagonalGaussian
 from genmodels.distributions.bijectors import Bijector
 from genmodels.model import VALIDATION_STEPS, LogProb, Model
@@ -57,6 +58,7 @@ class Flow(Model, ABC):
     def prepare(self, x: Tensor, context: Tensor | None) -> None:
         """Initialise the bijector by the first batch of training, once; saved models know that it was done."""
         if not self.initialised:
+            by_one_process(f"a {type(self).__name__} is initialised")
             self.bijector.initialise(x, context)
             self.initialised.fill_(True)
 
