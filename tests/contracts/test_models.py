@@ -1039,9 +1039,9 @@ def test_interpolation_goes_from_one_to_the_other(example: Example) -> None:
     a, b = example.data(4).split(2)
     path = model.interpolate(a, b, 5)
     assert path.shape == (2, 5, *a.shape[1:])
-    torch.testing.assert_close(path[:, 0], model.reconstruct(a), rtol=0, atol=1e-5)
-    torch.testing.assert_close(path[:, -1], model.reconstruct(b), rtol=0, atol=1e-5)
-    torch.testing.assert_close(path, model.interpolate(b, a, 5).flip(1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(path[:, 0], model.reconstruct(a), rtol=0, atol=1e-4)
+    torch.testing.assert_close(path[:, -1], model.reconstruct(b), rtol=0, atol=1e-4)
+    torch.testing.assert_close(path, model.interpolate(b, a, 5).flip(1), rtol=0, atol=1e-4)
     for row in path:
         assert len(row.unique(dim=0)) == 5
 
