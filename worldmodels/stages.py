@@ -184,13 +184,8 @@ def new_controller(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any])
 
 def dream(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], slots: int, **options: Any) -> DreamVectorEnv:
     """The run's dream."""
-    about = run.experiment.dream
-    settings = {
-        "temperature": about.temperature,
-        "horizon": about.horizon,
-        "alive": about.alive,
-        "precision": quick_precision(),
-    }
+    about, precision = run.experiment.dream, quick_precision()
+    settings = {"temperature": about.temperature, "horizon": about.horizon, "alive": about.alive, "precision": precision}
     sees = run.experiment.controller.sees
     starts = find_starts(memory, Latents.open(run / "latents"), about.starts == "any", run.seed(Stage.CONTROLLER))
     return DreamVectorEnv(memory, starts, slots, space, sees=sees, **{**settings, **options})

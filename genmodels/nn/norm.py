@@ -29,8 +29,6 @@ class GroupNormSiLU(nn.GroupNorm):
     True
     """
 
-    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-        a, b = self.weight[None], self.bias[None]
-        if scale is not None and shift is not None:
-            a, b = (1.0 + scale) * a, (1.0 + scale) * b + shift
+    def forward(self, x: Tensor, scale: Tensor | float = 0.0, shift: Tensor | float = 0.0) -> Tensor:
+        a, b = (1.0 + scale) * self.weight[None], (1.0 + scale) * self.bias[None] + shift
         return normed_silu(x, a, b, self.num_groups, self.eps)
