@@ -143,6 +143,8 @@ class MDNRNNConfig:
     """predict z' - z rather than z'"""
     reward_scale: float = 1.0
     """the size of a large reward"""
+    patience: int = 0
+    """steps without a reward above 0 that M foresees as it does an end; 0: it foresees ends alone"""
     window: int = 32
     """steps of a training window"""
     steps: int = 2000
@@ -246,7 +248,9 @@ class Gradient:
     sd: float = 0.8
     """first standard deviation of actions, before they are squashed"""
     sd_last: float = 0.3
-    """last standard deviation"""
+    """last standard deviation, of the last round"""
+    ema: float = 0.99
+    """decay of the average of C's weights, step by step, which is what is kept"""
 
 
 @dataclass(frozen=True)

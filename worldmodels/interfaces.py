@@ -47,6 +47,9 @@ class Learner(ABC):
     def load(self, sealed: Sealed) -> None:
         """The inverse of `state`."""
 
+    def inherit(self, sealed: Sealed) -> None:  # noqa: B027 (many have nothing to go on with)
+        """Begin with what the learner of the round before knew, beside the controller's weights."""
+
     @abstractmethod
     def finish(self) -> None:
         """Put the controller that is to be kept into the module that was given to be trained."""

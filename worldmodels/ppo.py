@@ -64,6 +64,7 @@ class PPO(Learner):
         lr: learning rate of both networks.
         sd, sd_last: the standard deviation of actions, which falls from the first to the last over `iterations`.
         iterations: over which it falls.
+        ema: decay of the average of the controller's weights, which is what `finish` leaves in it.
         hidden: units of the two hidden layers of the value network.
         precision: of matrix products, "fp32" or "bf16"; what they add up to, and all losses, are in float32.
         seed: of everything it draws.
@@ -85,6 +86,7 @@ class PPO(Learner):
         sd: float = 0.8,
         sd_last: float = 0.3,
         iterations: int = 100,
+        ema: float = 0.99,
         hidden: int = 128,
         precision: str = "fp32",
         seed: int = 0,
@@ -105,11 +107,10 @@ class PPO(Learner):
             torch.manual_seed(stream(seed) % 2**63)
             self.value = _Value(controller.sizes[0], hidden)
         self._pair = nn.ModuleDict({"actor": controller, "critic": self.value})
-        optimizer = Optimizer(lr=lr)
-        self._actor = ActiveUpdate(Update("actor", self._actor_loss, controller.parameters(), optimizer, clip=0.5), self._pair)
-        self._critic = ActiveUpdate(
-            Update("critic", self._critic_loss, self.value.net.parameters(), optimizer, clip=0.5), self._pair
-        )
+        how: dict[str, Any] = {"optimizer": Optimizer(lr=lr), "clip": 0.5}
+        actor = Update("actor", self._actor_loss, controller.parameters(), ema=ema, **how)
+        critic = Update("critic", self._critic_loss, self.value.net.parameters(), **how)
+        self._actor, self._critic = ActiveUpdate(actor, self._pair), ActiveUpdate(critic, self._pair)
         self._moved = 0
         self._noise = sd
 
@@ -133,8 +134,13 @@ class PPO(Learner):
         return {**rewards, "value": value.mean().item(), "explained": explained.item(), **figures}
 
     def finish(self) -> None:
-        """The controller has been trained in place."""
+        """What was trained in place gives way to its average, which swings less."""
+        self._actor.swap()
         self.controller.eval()
+
+    def inherit(self, sealed: Sealed) -> None:
+        """Go on with its networks, the average and the optimisers."""
+        self.load(sealed)
 
     def state(self) -> Mapping[str, bytes]:
         """Weights of both networks and of their optimisers."""

@@ -71,7 +71,7 @@ def carracing() -> Experiment:
         world=World("carracing", options, {"backend": "gymnasium", "stalled": NEVER}, slots=16),
         collect=Collect(episodes=256, policy="correlated", span=8, drift=(0.0, 0.2), agent_episodes=32),
         vision=VAEConfig(latent=32, sd=0.1, heavy_rows=(56, 64), row_weight=4.0, steps=4000, later_steps=400),
-        memory=MDNRNNConfig(hidden=256, reward_scale=5.0, steps=3000, later_steps=400),
+        memory=MDNRNNConfig(hidden=256, reward_scale=5.0, patience=24, steps=3000, later_steps=400),
         controller=ControllerConfig(hidden=(128, 128)),
         dream=Dream(horizon=250),
         learner=Gradient(iterations=40, dreams=512, lr=3e-4),

@@ -14,6 +14,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from genmodels import checkpoints
 from genmodels.data_parallel import crew
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import Model
@@ -152,7 +153,8 @@ def train_memory(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     about = run.experiment.memory
     steps = about.steps + (turn - 1) * about.later_steps
     latents = Latents.open(run / "latents")
-    examples = WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY), **_weight_on_recent(run, turn))
+    share = _weight_on_recent(run, turn)
+    examples = WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY), patience=about.patience, **share)
     model = seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
     return fit_further(run, model, examples, steps, Stage.MEMORY, about.lr)
 
@@ -169,6 +171,8 @@ def train_controller(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, flo
         controller.load_state_dict(Controller.load(folder).state_dict())
     about = run.experiment.learner
     learner = _learner(run, make_env, turn, controller, memory, space)
+    if turn > 1 and (before := checkpoints.load(folder / f"round-{turn - 1}" / "checkpoints")):
+        learner.inherit(before)
     figures = improve(learner, about.iterations, folder / f"round-{turn}", quiet=run.quiet)
     controller.save(folder)
     return figures
@@ -219,6 +223,7 @@ def _learner(
             lr=about.lr,
             seed=seed,
         )
+    step = (about.sd_last - about.sd) / run.experiment.rounds
     return PPO(
         controller,
         dream(run, memory, space, about.dreams),
@@ -227,9 +232,10 @@ def _learner(
         minibatch=about.minibatch,
         gamma=about.gamma,
         lr=about.lr,
-        sd=about.sd,
-        sd_last=about.sd_last,
+        sd=about.sd + (turn - 1) * step,
+        sd_last=about.sd + turn * step,
         iterations=about.iterations,
+        ema=about.ema,
         precision=quick_precision(),
         seed=seed,
     )

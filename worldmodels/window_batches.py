@@ -35,10 +35,19 @@ class WindowBatches:
         seed: of what is drawn.
         recent: the share of a batch that is drawn from the latest episodes alone.
         recent_episodes: how many those are.
+        patience: a step upon which so many earn nothing counts as an end, since all is lost; 0: only true ends do.
     """
 
     def __init__(
-        self, latents: Latents, length: int, size: int, seed: int = 0, *, recent: float = 0.0, recent_episodes: int = 0
+        self,
+        latents: Latents,
+        length: int,
+        size: int,
+        seed: int = 0,
+        *,
+        recent: float = 0.0,
+        recent_episodes: int = 0,
+        patience: int = 0,
     ) -> None:
         if length < 1 or size < 1:
             raise ValueError(
@@ -53,6 +62,7 @@ class WindowBatches:
         self._first = np.concatenate([[0], np.cumsum(self._count)])
         self._recent = round(recent * size)
         self._since = int(self._first[max(0, len(latents) - recent_episodes)]) if recent_episodes else 0
+        self._ends = hopeless(latents, patience)
 
     def __call__(self, step: int) -> Window:
         random = np.random.default_rng(stream(self.seed, step))
@@ -78,13 +88,27 @@ class WindowBatches:
         mean, log_sd, act, rew = (self.latents.rows(name, row) for name in ("mean", "log_sd", "act", "rew"))
         there = place <= stop[:, None]
         mask = place[:, :-1] < stop[:, None]
-        last = place[:, :-1] + 1 == self.latents.lengths[episode][:, None]
-        end = mask & last & self.latents.ends[episode][:, None]
         return Window(
             mean=torch.from_numpy(mean * there[..., None]),
             log_sd=torch.from_numpy(log_sd * there[..., None]),
             act=torch.from_numpy(act[:, :-1] * mask[..., None]),
             rew=torch.from_numpy(rew[:, :-1, 0] * mask),
-            end=torch.from_numpy(end.astype(np.float32)),
+            end=torch.from_numpy((mask & self._ends[row[:, :-1]]).astype(np.float32)),
             mask=torch.from_numpy(mask.astype(np.float32)),
         )
+
+
+def hopeless(latents: Latents, patience: int) -> NDArray[np.bool_]:
+    """Whether nothing is earned any more after the step of each row: it is the end, or upon it so many steps earn nothing.
+
+    Where time runs out before there are as many, nobody knows, and there is hope.
+    """
+    rows = np.arange(latents.frames)
+    last = np.repeat(latents.offset[1:] - 2, latents.lengths + 1)  # the row of each episode's last step
+    ends = np.repeat(latents.ends, latents.lengths + 1)
+    if not patience:
+        return ends & (rows == last)
+    earning = np.where(latents.rows("rew", rows)[:, 0] > 0.0, rows, latents.frames)
+    following = np.append(np.minimum.accumulate(earning[::-1])[::-1][1:], latents.frames)  # the next row that earns
+    known = (ends & (rows <= last)) | (rows + patience <= last)
+    return known & (following > np.minimum(rows + patience, last))

@@ -46,10 +46,10 @@ def annealed(model: RBM, chains: int, steps: int, seed: int) -> Normaliser:
 def report(run: Recipe, small: RBM, rbm: RBM, dbn: DBN) -> None:
     """Hold the small machine's normaliser against the sum, and the large one's likelihood against the bar; draw from all."""
     test = binarised(mnist("test").images, seed=0)[: run.count(10_000, 200)]
-    found = annealed(small, run.count(500, 10), run.count(2_000, 20), run.seed)
+    found = annealed(small, run.count(500, 10), run.count(20_000, 20), run.seed)
     run.figure("12 hidden: |AIS - exact| of log Z, nats", abs(found.log_z - small.log_z().item()), at_most(0.1))
     run.figure("12 hidden: -log p, nats, exact", -small.log_prob(test).nats.mean().item())
-    found = annealed(rbm, run.count(200, 10), run.count(5_000, 20), run.seed)
+    found = annealed(rbm, run.count(200, 10), run.count(20_000, 20), run.seed)
     nats = found.log_z + rbm.free_energy(test).mean().item()
     run.figure("500 hidden: -log p, nats, by AIS", nats, at_most(130), at_most(100), published="86 to 125")
     run.figure("500 hidden: standard error of log Z", found.error)

@@ -58,7 +58,7 @@ def tokens_of(run: Recipe, unit: str, learned: str, valid: str) -> Vocabulary | 
 def train(run: Recipe, gpt: GPT, learned: str, vocabulary: Vocabulary | BytePairs) -> GPT:
     """On windows at any place of the text."""
     folder = run.folder / "gpt"
-    windows = Shuffled(TextWindows(vocabulary.encode(learned), gpt.length, stride=1), run.count(32, 4), run.seed)
+    windows = Shuffled(TextWindows(vocabulary.encode(learned), gpt.length, stride=1), run.count(16, 4), run.seed)
     fit(gpt, gpt.updates(), windows, minutes=run.minutes, folder=folder, device=run.device, seed=run.seed)
     gpt.save(folder)
     run.picture("curves", curves(folder / "metrics.jsonl"))
@@ -85,7 +85,8 @@ def main() -> None:
     valid = valid[: run.count(len(valid), 500)]
     vocabulary = tokens_of(run, unit, learned, valid)
     vocabulary.save(run.folder / f"{unit}.json")
-    gpt = GPT(tokens=len(vocabulary), width=run.count(256, 32), layers=run.count(6, 4), heads=run.count(8, 2), dropout=0.1)
+    tokens, width, heads = len(vocabulary), run.count(128, 32), run.count(4, 2)
+    gpt = GPT(tokens, width, layers=4, heads=heads, length=128, dropout=0.1, lr=4e-3)
     if file is None and unit == "letters":
         x = vocabulary.encode(learned[: 8 * gpt.length]).view(8, -1)
         run.figure("nats of a letter before training", gpt.loss(x)[0].item(), within(4.07, 4.28))

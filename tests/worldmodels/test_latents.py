@@ -1,5 +1,6 @@
 """Encoded once, to the same bytes wherever it was cut; windows in which every transition has the same chance."""
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
@@ -13,7 +14,7 @@ from genmodels.storage import Corrupt
 from worldmodels.latents import Latents
 from worldmodels.replay_store import Replay
 from worldmodels.types import Episode
-from worldmodels.window_batches import WindowBatches
+from worldmodels.window_batches import WindowBatches, hopeless
 
 SIDE = 8
 
@@ -237,6 +238,24 @@ def test_windows_are_stretches_of_one_episode(latents: Latents) -> None:
         np.testing.assert_array_equal(end, ends)
         for padding in (mean[count + 1 :], log_sd[count + 1 :], act[count:], rew[count:]):
             assert not padding.any()
+
+
+def test_all_is_lost_where_nothing_is_earned_for_so_long(tmp_path: Path) -> None:
+    """By hand: rewards of three episodes, of which the first two end and the third is cut, and a patience of 2."""
+    rewards, ends = ([0, 1, 0, 0, 0, 1, 0], [0, 1], [1, 0, 0, -1, 0]), (True, True, False)
+    with Replay.create(tmp_path / "replay", obs_shape=(SIDE, SIDE, 3), action_size=2) as replay:
+        for rew, end in zip(rewards, ends, strict=True):
+            replay.append(replace(episode(len(rew), end=end), rew=np.array(rew, np.float32)))
+    replay = Replay.open(tmp_path / "replay")
+    latents = Latents.encode(replay, Sums(), tmp_path / "latents", quiet=True)
+    lost = [[0, 1, 1, 0, 0, 1, 1], [0, 1], [1, 1, 1, 0, 0]]  # at the cut nobody knows
+    for patience, expected in ((2, lost), (0, [[0] * 6 + [1], [0, 1], [0] * 5]), (9, [[0] * 5 + [1, 1], [0, 1], [0] * 5])):
+        found = hopeless(latents, patience)
+        for first, row in zip(latents.offset[:-1], expected, strict=True):
+            assert found[first : first + len(row)].tolist() == [bool(x) for x in row]
+        assert not found[latents.offset[1:] - 1].any()  # after the last frame there is no step
+        window = WindowBatches(latents, 3, 4, patience=patience).at(np.arange(9))
+        assert window.end.sum() == 3 * sum(expected[0])  # each step of the first episode is in three windows
 
 
 def test_batches_are_a_function_of_seed_and_step(latents: Latents) -> None:

@@ -1,16 +1,19 @@
 """Rounds: the agent collects, V and M are refitted on all there is, and C goes on."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import envs
+from genmodels import checkpoints
 from worldmodels import playing, stages
 from worldmodels.config import Collect, Evaluation, Experiment, Gradient, MDNRNNConfig, VAEConfig, World
 from worldmodels.controller import Controller
 from worldmodels.pipeline import conclusion, pipeline
+from worldmodels.ppo import PPO
 from worldmodels.replay_store import Replay
 from worldmodels.run import Run, Stage
 from worldmodels.window_batches import WindowBatches
@@ -63,6 +66,37 @@ def test_the_controller_of_a_round_begins_as_the_last_one_ended(two: Run) -> Non
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_what_learns_goes_on_with_its_own_weights_and_keeps_their_average(two: Run) -> None:
+    """What the second round's learner ended with is what a third one's begins with; the controller kept is neither."""
+    ended = checkpoints.load(two / "controller/round-2/checkpoints")
+    assert ended is not None
+    stages.train_controller(Run(two.folder, replace(TWO, learner=Gradient(iterations=0), rounds=3), quiet=True), envs.make, 3)
+    begun = checkpoints.load(two / "controller/round-3/checkpoints")
+    assert begun is not None
+    before, after = (sealed.tensors("ppo.safetensors") for sealed in (ended, begun))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert begun.json("ppo.json") == ended.json("ppo.json")
+    for name, kept in Controller.load(two / "controller").state_dict().items():
+        assert torch.equal(kept, before[f"actor:ema:actor.{name}"])
+        assert not torch.equal(kept, before[f"model:actor.{name}"])
+
+
+def test_the_noise_of_actions_falls_over_all_rounds(two: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    noises: list[tuple[float, float]] = []
+
+    class Noted(PPO):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            noises.append((options["sd"], options["sd_last"]))
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(stages, "PPO", Noted)
+    learner = Gradient(iterations=0, dreams=8, length=4, sd=0.9, sd_last=0.3)
+    for turn in (1, 2, 3):
+        stages.train_controller(Run(two.folder, replace(TWO, learner=learner, rounds=3), quiet=True), envs.make, turn)
+    assert np.allclose(noises, [(0.9, 0.7), (0.7, 0.5), (0.5, 0.3)])
+
+
 def test_batches_lean_on_the_last_round(two: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three quarters of V's and M's batches are from the four episodes that the agent played."""
     asked: dict[str, dict[str, float]] = {}
@@ -79,9 +113,9 @@ def test_batches_lean_on_the_last_round(two: Run, monkeypatch: pytest.MonkeyPatc
     stages.train_vision(two, envs.make, 2)
     stages.train_memory(two, envs.make, 2)
     lean = {"recent": 0.75, "recent_episodes": 4}
-    assert asked == {"FrameBatches": lean, "WindowBatches": lean}
+    assert asked == {"FrameBatches": lean, "WindowBatches": {**lean, "patience": 0}}
     stages.train_memory(two, envs.make, 1)
-    assert asked["WindowBatches"] == {}
+    assert asked["WindowBatches"] == {"patience": 0}
 
 
 def test_every_second_slot_explores_and_the_others_play_as_they_can(two: Run) -> None:
