@@ -74,7 +74,7 @@ def carracing() -> Experiment:
         memory=MDNRNNConfig(hidden=256, reward_scale=5.0, patience=24, steps=3000, later_steps=400),
         controller=ControllerConfig(hidden=(128, 128)),
         dream=Dream(horizon=250),
-        learner=Gradient(iterations=40, dreams=512, lr=3e-4),
+        learner=Gradient(iterations=80, dreams=4096, length=4, lr=5e-4, sd=0.4, sd_last=0.15),
         rounds=12,
     )
 

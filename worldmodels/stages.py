@@ -191,7 +191,8 @@ def dream(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], slots: i
     about, precision = run.experiment.dream, quick_precision()
     settings = {"temperature": about.temperature, "horizon": about.horizon, "alive": about.alive, "precision": precision}
     sees = run.experiment.controller.sees
-    starts = find_starts(memory, Latents.open(run / "latents"), about.starts == "any", run.seed(Stage.CONTROLLER))
+    latents, patience = Latents.open(run / "latents"), run.experiment.memory.patience
+    starts = find_starts(memory, latents, about.starts == "any", run.seed(Stage.CONTROLLER), patience=patience)
     return DreamVectorEnv(memory, starts, slots, space, sees=sees, **{**settings, **options})
 
 

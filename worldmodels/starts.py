@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genmodels.dynamics import DynamicsModel
 from worldmodels.latents import Latents
+from worldmodels.window_batches import hopeless
 
 MOMENTS = 20_000  # of all that were seen, so many are kept
 
@@ -38,14 +39,19 @@ def beginnings(latents: Latents) -> Starts:
 
 
 @torch.no_grad()
-def find_starts(memory: DynamicsModel, latents: Latents, anywhere: bool, seed: int, moments: int = MOMENTS) -> Starts:
+def find_starts(
+    memory: DynamicsModel, latents: Latents, anywhere: bool, seed: int, moments: int = MOMENTS, patience: int = 0
+) -> Starts:
     """Moments at which dreams may start: where episodes began, or a random choice of all, with M's state there.
 
     M is taken through each episode from its first frame: a state made from a few steps only would not know what it should.
+    With a `patience`, a moment at which all is lost already (`hopeless`) is no start.
     """
     if not anywhere:
         return beginnings(latents)
-    share = min(1.0, moments / latents.frames)
+    hope = np.insert(~hopeless(latents, patience), 0, True)  # before the first step of all there is
+    hope[latents.offset[:-1]] = True
+    share = min(1.0, moments / int(hope.sum()))
     random = np.random.default_rng(seed)
     found: list[tuple[torch.Tensor, ...]] = []
     by_length = sorted(range(len(latents)), key=lambda index: (latents.lengths[index], index))
@@ -55,9 +61,10 @@ def find_starts(memory: DynamicsModel, latents: Latents, anywhere: bool, seed: i
         z = torch.from_numpy(np.stack([_pad(episode.mean[:-1], longest) for episode in episodes]))
         act = torch.from_numpy(np.stack([_pad(episode.act, longest) for episode in episodes]))
         states = memory.scan(z, act)
-        for row, episode in enumerate(episodes):
+        for row, (index, episode) in enumerate(zip(by_length[group : group + 64], episodes, strict=True)):
             # the last frame of an episode is no start where the episode ended there
-            chosen = torch.from_numpy(np.flatnonzero(random.random(len(episode.act)) < share))
+            first, length = latents.offset[index], len(episode.act)
+            chosen = torch.from_numpy(np.flatnonzero((random.random(length) < share) & hope[first : first + length]))
             mean, log_sd = (torch.from_numpy(np.array(part, np.float32))[chosen] for part in (episode.mean, episode.log_sd))
             found.append((mean, log_sd, *(part[row, chosen] for part in states)))
     mean, log_sd, *state = (torch.cat(parts) for parts in zip(*found, strict=True))

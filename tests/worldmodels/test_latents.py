@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from genmodels.distributions import DiagonalGaussian
+from genmodels.dynamics import MDNRNN
 from genmodels.storage import Corrupt
 from worldmodels.latents import Latents
 from worldmodels.replay_store import Replay
+from worldmodels.starts import find_starts
 from worldmodels.types import Episode
 from worldmodels.window_batches import WindowBatches, hopeless
 
@@ -309,3 +311,18 @@ def test_no_episodes_no_batches(tmp_path: Path) -> None:
     assert (len(latents), latents.frames) == (0, 0)
     with pytest.raises(ValueError, match="collect and encode"):
         WindowBatches(latents, 4, 8)
+
+
+def test_dreams_start_where_there_is_hope(tmp_path: Path) -> None:
+    """Where nothing is earned after the first four steps, and patience is 3, the moments from the fourth on are no starts."""
+    with Replay.create(tmp_path / "replay", obs_shape=(SIDE, SIDE, 3), action_size=2) as replay:
+        for seed in range(3):
+            rew = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0], np.float32)
+            replay.append(replace(episode(9, seed), rew=rew))
+    latents = Latents.encode(Replay.open(tmp_path / "replay"), Sums(), tmp_path / "latents", quiet=True)
+    memory = MDNRNN(3, 2, 8)
+    every, hopeful = (find_starts(memory, latents, True, 0, patience=patience) for patience in (0, 3))
+    assert len(every) == 3 * 9
+    found = [tuple(row) for row in hopeful.mean.tolist()]
+    assert found == [tuple(row) for index in range(3) for row in latents.episode(index).mean[:4].tolist()]
+    assert hopeful.state.h.shape == (12, 8)
