@@ -28,7 +28,7 @@ LOOKED_AT = 64  # letters in the pictures of attention
 def train(run: Recipe, name: str, model: Model, learned: Tensor) -> None:
     """Half of the time, on windows at any place of the text."""
     folder = run.folder / name
-    windows = Shuffled(TextWindows(learned, LENGTH, stride=1), run.count(32, 4), run.seed)
+    windows = Shuffled(TextWindows(learned, LENGTH, stride=1), run.count(16, 4), run.seed)
     fit(model, model.updates(), windows, minutes=run.minutes / 2, folder=folder, device=run.device, seed=run.seed)
     model.save(folder)
     model.cpu()
@@ -95,7 +95,8 @@ def main() -> None:
     vocabulary = Vocabulary.of([learned, valid])
     vocabulary.save(run.folder / "letters.json")
     size: dict[str, Any] = {"width": run.count(128, 32), "layers": run.count(4, 2), "heads": run.count(4, 2), "length": LENGTH}
-    bert, gpt = BERT(tokens=len(vocabulary), hide=HIDE_MORE, lr=2e-3, **size), GPT(tokens=len(vocabulary), **size)
+    size |= {"tokens": len(vocabulary), "lr": 4e-3}
+    bert, gpt = BERT(hide=HIDE_MORE, **size), GPT(**size)
     for name, model in (("bert", bert), ("gpt", gpt)):
         train(run, name, model, vocabulary.encode(learned))
 
