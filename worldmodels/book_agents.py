@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import median
+from typing import NamedTuple
 
-from genmodels.book_recipe import Bar, Recipe
+from genmodels.book_recipe import Bar, Recipe, at_least, at_most
 from genmodels.viz import intervals
 from worldmodels.config import Experiment, Option
 from worldmodels.interfaces import MakeEnv
@@ -64,3 +67,38 @@ def dream_and_wake(recipe: Recipe, run: Run, make_env: MakeEnv, margin: Bar) -> 
             recipe.figure(f"temperature {part['temperature']:g}, {name}: half of 95 %", 1.96 * part[f"{name}_error"])
             points.append((part["temperature"], part[name], part[f"{name}_error"]))
     recipe.picture("sweep", intervals(lines, "temperature", "return"))
+
+
+class Headline(NamedTuple):
+    """What is asked of a whole run: each a pair of what must be reached and what is aimed at."""
+
+    score: tuple[float, float]
+    minutes: tuple[float, float]
+    published: str
+    thousand_frames: tuple[float, float] | None = None
+
+
+def headline(recipe: Recipe, run: Run, make_env: MakeEnv, asked: Headline) -> None:
+    """The chain from nothing: what the agent is worth, and what it cost in minutes and in frames of the real environment."""
+    with run.lock():
+        learn_and_evaluate(run, make_env)
+    played = [json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines()]
+    returns = [each["return"] for each in played if each["policy"] == "agent"]
+    end = run.done[-1]
+    must, aim = asked.score
+    recipe.figure("return in the real environment", end["agent"], at_least(must), at_least(aim), asked.published)
+    recipe.figure("its standard deviation over episodes", end["sd"])
+    recipe.figure("its median over episodes", median(returns))
+    recipe.figure("its lowest episode", min(returns))
+    recipe.figure(f"episodes above {must:g}, %", 100 * sum(one > must for one in returns) / len(returns))
+    recipe.figure("return in the dream", end["dream"])
+    learning = [line for line in run.done if line["stage"] != "evaluate"]
+    minutes = sum(line["seconds"] for line in learning) / 60
+    recipe.figure("minutes from nothing, evaluation apart", minutes, *(at_most(most) for most in asked.minutes))
+    collected = [line for line in learning if line["stage"] == "rollout"]
+    repeat = run.experiment.world.options.get("repeat", 1)
+    assert isinstance(repeat, int)
+    bars = () if asked.thousand_frames is None else (at_most(most) for most in asked.thousand_frames)
+    recipe.figure("real frames, thousands", collected[-1]["frames"] * repeat / 1000, *bars)
+    curve = [(line["frames"] * repeat / 1000, line["return"], 0.0) for line in collected]
+    recipe.picture("curve", intervals({"while collecting": curve}, "real frames, thousands", "return"))
