@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import median
 from typing import NamedTuple
 
-from genmodels.book_recipe import Bar, Recipe, at_least, at_most
+from genmodels.book_recipe import Bar, Recipe
 from genmodels.viz import intervals
 from worldmodels.config import Experiment, Option
 from worldmodels.interfaces import MakeEnv
@@ -72,10 +72,10 @@ def dream_and_wake(recipe: Recipe, run: Run, make_env: MakeEnv, margin: Bar) -> 
 class Headline(NamedTuple):
     """What is asked of a whole run: each a pair of what must be reached and what is aimed at."""
 
-    score: tuple[float, float]
-    minutes: tuple[float, float]
+    score: tuple[Bar, Bar]
+    minutes: tuple[Bar, Bar]
     published: str
-    thousand_frames: tuple[float, float] | None = None
+    thousand_frames: tuple[Bar | None, Bar | None] = (None, None)
 
 
 def headline(recipe: Recipe, run: Run, make_env: MakeEnv, asked: Headline) -> None:
@@ -84,21 +84,18 @@ def headline(recipe: Recipe, run: Run, make_env: MakeEnv, asked: Headline) -> No
         learn_and_evaluate(run, make_env)
     played = [json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines()]
     returns = [each["return"] for each in played if each["policy"] == "agent"]
-    end = run.done[-1]
-    must, aim = asked.score
-    recipe.figure("return in the real environment", end["agent"], at_least(must), at_least(aim), asked.published)
+    end, learning = run.done[-1], [line for line in run.done if line["stage"] != "evaluate"]
+    recipe.figure("return in the real environment", end["agent"], *asked.score, asked.published)
     recipe.figure("its standard deviation over episodes", end["sd"])
     recipe.figure("its median over episodes", median(returns))
     recipe.figure("its lowest episode", min(returns))
-    recipe.figure(f"episodes above {must:g}, %", 100 * sum(one > must for one in returns) / len(returns))
+    reached = sum(asked.score[0].holds(one) for one in returns)
+    recipe.figure(f"episodes with {asked.score[0]}, %", 100 * reached / len(returns))
     recipe.figure("return in the dream", end["dream"])
-    learning = [line for line in run.done if line["stage"] != "evaluate"]
     minutes = sum(line["seconds"] for line in learning) / 60
-    recipe.figure("minutes from nothing, evaluation apart", minutes, *(at_most(most) for most in asked.minutes))
+    recipe.figure("minutes from nothing, evaluation apart", minutes, *asked.minutes)
     collected = [line for line in learning if line["stage"] == "rollout"]
-    repeat = run.experiment.world.options.get("repeat", 1)
-    assert isinstance(repeat, int)
-    bars = () if asked.thousand_frames is None else (at_most(most) for most in asked.thousand_frames)
-    recipe.figure("real frames, thousands", collected[-1]["frames"] * repeat / 1000, *bars)
+    repeat = float(run.experiment.world.options.get("repeat", 1))
+    recipe.figure("real frames, thousands", collected[-1]["frames"] * repeat / 1000, *asked.thousand_frames)
     curve = [(line["frames"] * repeat / 1000, line["return"], 0.0) for line in collected]
     recipe.picture("curve", intervals({"while collecting": curve}, "real frames, thousands", "return"))

@@ -2,6 +2,7 @@
 
     script PRESET [--seed 3] [--memory.hidden 512] ...      a new run
     script FOLDER                                           a run that is there
+    script --pretrained carracing                           one that comes with the package
 
 Nothing heavy is imported before the line is understood.
 """
@@ -19,6 +20,7 @@ from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
+from worldmodels import pretrained
 from worldmodels.backends import Where, backend
 from worldmodels.config import Experiment
 from worldmodels.presets import PRESETS
@@ -52,6 +54,7 @@ class Target:
     preset: str = ""
     experiment: Experiment | None = None
     folder: Path | None = None
+    pretrained: str = ""
 
     def open(self, make_env: MakeEnv | None = None) -> Run:
         """The run: found for a folder; for a preset made anew, once all that it is made of could be built."""
@@ -66,8 +69,9 @@ class Target:
         keep_pages()
         try:
             where = backend(self.options.backend)
-            if self.folder is not None:
-                return Run.open(self.folder, quiet=self.options.quiet, backend=where)
+            folder = pretrained.unpack(self.pretrained, self.options.runs_dir) if self.pretrained else self.folder
+            if folder is not None:
+                return Run.open(folder, quiet=self.options.quiet, backend=where)
             assert self.experiment is not None
             if make_env is not None:
                 from worldmodels.preflight import preflight
@@ -87,7 +91,7 @@ def parse(doc: str | None, extra: type[T], arguments: Sequence[str] | None = Non
         doc: what the script does.
         extra: a dataclass of its own options, flat on the command line.
         arguments: instead of the process's.
-        presets: whether a new run can be made, or only a folder be named.
+        presets: whether a new run can be made, or only one be named that is there or comes with the package.
     """
     import tyro
 
@@ -105,6 +109,11 @@ def parse(doc: str | None, extra: type[T], arguments: Sequence[str] | None = Non
         if len(given) == 1:
             fail("--resume: which run? Name its folder")
         given = given[1:]
+    if given[0] == "--pretrained" and not presets:
+        if len(given) == 1 or given[1] not in pretrained.names():
+            fail(f"--pretrained: which agent? There are {', '.join(pretrained.names()) or 'none'}")
+        read = _read(tyro, {"options": Options(), "own": extra()}, given[2:], f"{name} --pretrained {given[1]}", doc)
+        return Target(read["options"], pretrained=given[1]), read["own"]
     what, rest = given[0], given[1:]
     if presets and what in PRESETS:
         parts: dict[str, Any] = {"experiment": PRESETS[what](), "options": Options(), "own": extra()}
@@ -193,7 +202,10 @@ def _usage(name: str, doc: str | None, presets: bool) -> str:
     lines = [(doc or "").strip(), "", "usage:"]
     if presets:
         lines += [f"  {name} PRESET [options]      a new run", f"  {name} PRESET --help         every option of that preset"]
-    lines += [f"  {name} FOLDER [options]      a run that is there", ""]
+    lines += [f"  {name} FOLDER [options]      a run that is there"]
+    if not presets:
+        lines += [f"  {name} --pretrained NAME     an agent that comes with the package: {', '.join(pretrained.names())}"]
+    lines += [""]
     if presets:
         width = max(map(len, PRESETS))
         lines += ["presets:", *(f"  {key:<{width}}  {(make.__doc__ or '').strip()}" for key, make in PRESETS.items()), ""]

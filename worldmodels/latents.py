@@ -149,6 +149,20 @@ class Latents:
         """Rows of mean, log_sd, act or rew by their numbers: (..., width)."""
         return np.asarray(self._maps[name][index], np.float32)
 
+    def excerpt(self, episodes: Iterable[int], folder: str | Path, dtype: str = "float16") -> Latents:
+        """Some of the episodes by themselves, in a folder that holds nothing yet; "float16" takes half the room."""
+        folder, facts = Path(folder), {**_facts(self.folder), "dtype": dtype}
+        folder.mkdir(parents=True)
+        _begin(folder, facts)
+        journal, columns = SealedLines(self.folder / JOURNAL).lines, _columns(facts)
+        lines, seen = [], []
+        for index in episodes:
+            rows = slice(int(self.offset[index]), int(self.offset[index + 1]))
+            seen.append([np.ascontiguousarray(self._maps[name][rows], kind) for name, (kind, _) in columns.items()])
+            lines.append({key: journal[index][key] for key in ("episode", "length", "end")})
+        _add(folder, columns, SealedLines(folder / JOURNAL), lines, seen)
+        return Latents(folder)
+
     def verify(self) -> None:
         """Read everything and hold it against its checksums."""
         for index, check in enumerate(self._checks):
@@ -185,17 +199,24 @@ def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: 
     with Display(len(replay), None, unit="episode", quiet=quiet or not todo) as display:
         for group in _groups(todo):
             seen = mapped(partial(_rows, replay, eye, facts), group, torch.get_num_threads())
-            for name, parts in zip(columns, zip(*seen, strict=True), strict=True):
-                _append(folder / f"{name}.bin", np.concatenate(parts))
-            journal.append(
-                *(
-                    {"episode": entry.seal, "length": entry.length, "end": entry.end, "crc32": _crc32(rows)}
-                    for entry, rows in zip(group, seen, strict=True)
-                )
-            )
+            lines = [{"episode": entry.seal, "length": entry.length, "end": entry.end} for entry in group]
+            _add(folder, columns, journal, lines, seen)
             figures["frames"] += sum(entry.frames for entry in group)
             done = group[-1].index + 1
             display.show(done, time.monotonic() - began, lambda: figures, last=done == len(replay))
+
+
+def _add(
+    folder: Path,
+    columns: Iterable[str],
+    journal: SealedLines,
+    lines: Sequence[dict[str, Any]],
+    seen: Sequence[list[NDArray[Any]]],
+) -> None:
+    """Put episodes at the end of the files, and then seal them in the journal."""
+    for name, parts in zip(columns, zip(*seen, strict=True), strict=True):
+        _append(folder / f"{name}.bin", np.concatenate(parts))
+    journal.append(*({**line, "crc32": _crc32(rows)} for line, rows in zip(lines, seen, strict=True)))
 
 
 def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

@@ -55,7 +55,7 @@ def world(run: Run, make_env: MakeEnv, seed: int, *, test: bool = False, slots: 
 
 def actions(run: Run, make_env: MakeEnv) -> gymnasium.Space[Any]:
     """The action space of one slot of the real environment."""
-    with contextlib.closing(world(run, make_env, 0, slots=1)) as env:
+    with contextlib.closing(world(run, make_env, 0, test=True, slots=1)) as env:
         return env.single_action_space
 
 

@@ -8,15 +8,15 @@ collecting, half of it with noise on the actions, by cars that were taken away w
 from dataclasses import replace
 
 import envs
-from genmodels.book_recipe import Recipe
+from genmodels.book_recipe import Recipe, at_least, at_most
 from worldmodels.book_agents import Headline, begin, headline
 from worldmodels.config import Evaluation, Experiment
 from worldmodels.presets import carracing
 
 ASKED = Headline(
-    score=(870, 920),
-    minutes=(60, 30),
-    thousand_frames=(800, 400),
+    score=(at_least(870), at_least(920)),
+    minutes=(at_most(60), at_most(30)),
+    thousand_frames=(at_most(800), at_most(400)),
     published="788.6 in the dream, on easier tracks; 906 (the paper) and 914 in the environment",
 )
 

@@ -10,7 +10,7 @@ from shutil import copytree
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOORS = ("record", "dream", "evaluate", "play")
+DOORS = ("record", "dream", "evaluate", "play", "pack")
 SCORE = r"mean -?\d+\.\d sd \d+\.\d ci95 -?\d+\.\d -?\d+\.\d n (\d+)"
 
 
@@ -36,6 +36,14 @@ def test_a_folder_that_is_no_run_is_one_line(name: str, tmp_path: Path) -> None:
     told = door(name, tmp_path)
     assert told.returncode == 2
     assert told.stderr.splitlines() == [f"{tmp_path}: no run is there (a run folder holds config.json)"]
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_pretrained_agent_that_is_not_there_is_one_line(name: str) -> None:
+    told = door(name, "--pretrained", "chess")
+    assert told.returncode == 2
+    assert told.stderr.startswith("--pretrained: which agent? There are ")
+    assert len(told.stderr.splitlines()) == 1
 
 
 def test_mistakes_are_one_line(trained: Path, tmp_path: Path) -> None:

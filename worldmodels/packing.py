@@ -1,0 +1,96 @@
+"""A run made small, to be given away: still a run folder, without what only learning needs.
+
+vision/ memory/ controller/       weights in half precision, without checkpoints
+latents/                          of the last episodes, in half precision: where dreams begin
+config.json meta.json metrics.jsonl      as they were
+card.md                           what it is, how it was made, and what it earned, episode by episode
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from genmodels import storage
+from genmodels.model import Model
+from worldmodels import stages
+from worldmodels.evaluate import Score, score
+from worldmodels.interfaces import MakeEnv
+from worldmodels.latents import Latents
+from worldmodels.rollout import rollout
+from worldmodels.run import Run
+
+COPIED = ("config.json", "meta.json", "metrics.jsonl")
+EPISODES = 32  # whose latents go along
+
+
+def pack(run: Run, make_env: MakeEnv, folder: Path, episodes: int, seed: int) -> Score:
+    """Write the small run, where there is nothing yet, and score it as it is then: so many episodes below a seed."""
+    if folder.exists():
+        raise FileExistsError(f"{folder} is there already; remove it, or name another")
+    latents = Latents.open(run / "latents")
+    latents.excerpt(range(max(0, len(latents) - EPISODES), len(latents)), folder / "latents")
+    models = {name: Model.load(run / name) for name in ("vision", "memory", "controller")}
+    for name, model in models.items():
+        storage.write_folder(folder / name, halved(model))
+        (folder / name / ".lock").unlink()
+    for name in COPIED:
+        shutil.copyfile(run / name, folder / name)
+    small = Run.open(folder, quiet=run.quiet)
+    with contextlib.closing(stages.world(small, make_env, seed, test=True)) as env:
+        found = score(rollout(env, stages.load(small), episodes, quiet=run.quiet))
+    sizes = {name: model.num_parameters for name, model in models.items()}
+    storage.write_bytes(folder / "card.md", card(small, found, seed, sizes).encode())
+    return found
+
+
+def halved(model: Model) -> dict[str, bytes]:
+    """What `Model.save` writes, every real number in 16 bits; loading makes them 32 again."""
+    state = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    return {**model.sealed().files, "model.safetensors": storage.pack_tensors(state)}
+
+
+def card(run: Run, found: Score, seed: int, sizes: Mapping[str, int]) -> str:
+    """What somebody must know who is given the agent.
+
+    Arguments:
+        run: that made it.
+        found: the score of the small run.
+        seed: below which its episodes were.
+        sizes: how many parameters each of its models has.
+    """
+    about, meta = run.experiment, storage.read_json(run / "meta.json")
+    collected = [line for line in run.done if line["stage"] == "rollout"]
+    minutes = sum(line["seconds"] for line in run.done if line["stage"] not in ("evaluate", "report", "sweep", "ablation")) / 60
+    versions = ", ".join(f"{name} {version}" for name, version in meta["versions"].items())
+    options = {**about.world.options, **about.world.test_options}
+    rows = [f"{one:.1f}" for one in found.returns]
+    returns = "\n".join(" ".join(rows[start : start + 10]) for start in range(0, len(rows), 10))
+    return f"""# {about.world.name}
+
+An agent whose controller learned in the dream of its own world model, never in the real environment.
+
+| | |
+|---|---|
+| score | {found}, over held-out episodes of the real environment ({_listed(options)}) |
+| to see it again | `python scripts/evaluate.py --pretrained {about.world.name} --episodes {len(rows)} --seed {seed}` |
+| command | `{meta["command"]}` |
+| commit | {meta["commit"]} |
+| data | {collected[-1]["episodes"]:,} episodes, {collected[-1]["frames"]:,} frames, in {about.rounds} rounds |
+| of it by random actions | {collected[0]["episodes"]:,} episodes, {collected[0]["frames"]:,} frames |
+| time | {minutes:.1f} minutes on {meta["machine"]} |
+| parameters, kept in 16 bits | {", ".join(f"{name} {size:,}" for name, size in sizes.items())} |
+| versions | {versions} |
+
+It knows the environment it learned from, as it is configured here, and nothing else. The episodes' returns, in order:
+
+```
+{returns}
+```
+"""
+
+
+def _listed(options: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in options.items()) or "as it is by default"
