@@ -10,6 +10,7 @@ continues the run it finds in its folder, and `scripts/reproduce.py` runs it for
 from __future__ import annotations
 
 import argparse
+import atexit
 import math
 import os
 import platform
@@ -34,6 +35,7 @@ from genmodels.interruption import Interrupted
 from genmodels.viz import save_png
 
 FAST_MINUTES = 0.008
+COST = "cost.json"  # of a recipe's folder: minutes and commits of the processes that worked there
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,23 @@ class Recipe:
             signal.signal(number, self._leave)
         self.figures: list[dict[str, Any]] = []
         self.started = time.monotonic()
+        there = storage.read_json(self.folder / COST) if (self.folder / COST).exists() else {}
+        self._before: float = there.get("minutes", 0.0)
+        self._commits = list(dict.fromkeys([*there.get("commits", ()), commit()]))
+        atexit.register(self._keep_cost)  # also of what is broken off, but for kill -9
         print(f"{name}: {system}, seed {self.seed}, {self.minutes:g} min of training, in {self.folder}", flush=True)
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
         """Between trainings, which see to themselves, there is nothing to save."""
         print(f"stopped by {signal.Signals(number).name}: the same command goes on from {self.folder}", file=sys.stderr)
         raise Interrupted(128 + number)
+
+    def _keep_cost(self) -> float:
+        """Add this process to what the folder has cost so far; the minutes in all."""
+        minutes = self._before + (time.monotonic() - self.started) / 60
+        if self.folder.is_dir():
+            storage.write_json(self.folder / COST, {"minutes": minutes, "commits": self._commits})
+        return minutes
 
     def count(self, full: int, fast: int) -> int:
         """How many: the first number, or with `--fast` the second."""
@@ -146,10 +159,11 @@ class Recipe:
         save_png(self.folder / f"{name}.png", image)
 
     def finish(self, **facts: str) -> None:
-        """Keep the figures, with what they depend on: `figures.json`."""
-        minutes = (time.monotonic() - self.started) / 60
+        """Keep the figures, with what they depend on: `figures.json`. Cost and commits are of all processes it took."""
+        atexit.unregister(self._keep_cost)
+        minutes = self._keep_cost()
         about = {"row": self.row, "system": self.system, "seed": self.seed, "fast": self.fast}
-        cost = {"minutes": round(minutes, 2), "commit": commit(), "machine": machine(), **facts}
+        cost = {"minutes": round(minutes, 2), "commit": " ".join(self._commits), "machine": machine(), **facts}
         storage.write_json(self.folder / "figures.json", {**about, **cost, "figures": self.figures})
         print(f"  {minutes:.1f} min in all; figures, model and pictures in {self.folder}")
 

@@ -153,7 +153,7 @@ def lines(kept: dict[str, Any]) -> list[str]:
     """The lines of one system."""
     runs = [kept["seeds"][seed] for seed in sorted(kept["seeds"], key=int)]
     minutes = f"{statistics.mean(run['minutes'] for run in runs):.1f}"
-    commits = " ".join(dict.fromkeys(run["commit"] for run in runs))
+    commits = " ".join(dict.fromkeys(one for run in runs for one in run["commit"].split()))
     where = "; ".join(dict.fromkeys(run["machine"] for run in runs))
     answer = []
     for figure in runs[-1]["figures"]:

@@ -58,6 +58,18 @@ def test_figures_are_printed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "square.png").exists()
 
 
+def test_minutes_and_commits_of_all_processes_are_counted(tmp_path: Path) -> None:
+    begin(tmp_path)
+    storage.write_json(tmp_path / "cost.json", {"minutes": 7.0, "commits": ["abc", "def"]})
+    again = begin(tmp_path)
+    again.finish()
+    kept = storage.read_json(tmp_path / "figures.json")
+    assert 7.0 <= kept["minutes"] < 7.2
+    assert kept["commit"] == f"abc def {commit()}"
+    begin(tmp_path, "--fresh").finish()
+    assert storage.read_json(tmp_path / "figures.json")["minutes"] < 0.2
+
+
 def test_fast_is_fast_and_holds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = begin(tmp_path, "--fast")
     assert run.minutes < 0.02
@@ -118,6 +130,7 @@ def test_asked_to_stop_while_judging_it_leaves_with_one_line(tmp_path: Path) -> 
     assert time.monotonic() - asked < 5
     assert err.count("\n") == 1
     assert str(tmp_path) in err
+    assert storage.read_json(tmp_path / "cost.json")["minutes"] > 0.0, "what was broken off has cost something too"
 
 
 # ---------------------------------------------------------------------------------------------------- scripts/reproduce.py
