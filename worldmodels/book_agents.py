@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from genmodels.book_recipe import Bar, Recipe
 from genmodels.viz import intervals
@@ -17,15 +17,15 @@ from worldmodels.run import Run
 from worldmodels.sweep_and_ablation import Settings, sweep
 
 
-def begin(recipe: Recipe, preset: Callable[[], Experiment], minutes: float) -> Run:
-    """The run in the recipe's folder: the one that is there, or a new one with the recipe's seed.
+def begin(recipe: Recipe, preset: Callable[[], Experiment], minutes: float, **changes: Any) -> Run:
+    """The run in the recipe's folder: the one that is there, or a new one with the recipe's seed, and these changes.
 
     C learns longer in more than so many minutes, and shorter in fewer; with `--fast` hardly anything is done.
     """
     there = [path.parent for path in sorted(recipe.folder.glob("*/config.json"))]
     if there:
         return Run.open(there[0])
-    whole = preset()
+    whole = replace(preset(), **changes)
     iterations = max(1, round(whole.learner.iterations * recipe.minutes / minutes))
     whole = replace(
         whole, seed=recipe.seed, device=recipe.device or "cpu", learner=replace(whole.learner, iterations=iterations)

@@ -1,6 +1,7 @@
-"""Stable-Baselines3 in the dream (Raffin et al. 2021, JMLR 22). The only file that imports it.
+"""Stable-Baselines3 in the dream (Raffin et al. 2021, JMLR 22). The only file of the package that imports it.
 
-`DreamVecEnv` is the dream as Stable-Baselines3 knows environments, for whoever has an algorithm of theirs to try in it:
+`BatchVecEnv` is any vector environment whose episodes begin anew in the same step as Stable-Baselines3 knows environments, and
+`DreamVecEnv` is the dream, for whoever has an algorithm of theirs to try in it:
 
     import envs
     from stable_baselines3 import PPO
@@ -27,6 +28,7 @@ import gymnasium
 import numpy as np
 import stable_baselines3
 import torch
+from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
@@ -48,34 +50,27 @@ BUFFER, TRANSITIONS = 100_000, 32  # that an algorithm with a memory of them kee
 ON_POLICY, BOX_ONLY, DISCRETE_ONLY = ("PPO", "A2C"), ("SAC", "TD3", "DDPG"), ("DQN",)
 
 
-class DreamVecEnv(VecEnv):
-    """Dreams side by side, as Stable-Baselines3 wants them: one `done`, and in the infos why and what was seen last.
+class BatchVecEnv(VecEnv):
+    """Slots side by side, as Stable-Baselines3 wants them: one `done`, and in the infos why and what was seen last.
 
     Arguments:
-        dream: the dreams.
+        env: the slots, under `AutoresetMode.SAME_STEP`.
         squash: actions are taken before their tanh, which is done here.
     """
 
-    def __init__(self, dream: DreamVectorEnv, *, squash: bool = False) -> None:
-        self.dream, self.squash = dream, squash
-        space = dream.single_action_space
+    def __init__(self, env: VectorEnv, *, squash: bool = False) -> None:
+        self.env, self.squash = env, squash
+        space = env.single_action_space
         if squash:
             if not isinstance(space, gymnasium.spaces.Box):
                 raise ValueError(f"squash: only a point in a Box can be squashed, not a choice of {space}")
             space = gymnasium.spaces.Box(-REACH, REACH, space.shape, np.float32)
         self._actions: Array = np.zeros(0)
-        super().__init__(dream.num_envs, dream.single_observation_space, space)
-
-    @classmethod
-    def of(cls, folder: str | Path, make_env: MakeEnv, slots: int = 64, **options: Any) -> Self:
-        """The dream of a run; `options` are those of `DreamVectorEnv`, the run's own where they are not given."""
-        run = Run.open(folder)
-        memory, space = Model.load(run / "memory"), stages.actions(run, make_env)
-        return cls(stages.dream(run, memory, space, slots, **{"vision": Model.load(run / "vision"), **options}))
+        super().__init__(env.num_envs, env.single_observation_space, space)
 
     def reset(self) -> Array:
         """Begin anew in every slot; `seed` beforehand decides how."""
-        obs, _ = self.dream.reset(seed=self._seeds[0])
+        obs, _ = self.env.reset(seed=self._seeds[0])
         self._reset_seeds()
         self._reset_options()
         return obs
@@ -85,8 +80,8 @@ class DreamVecEnv(VecEnv):
         self._actions = np.tanh(actions) if self.squash else actions
 
     def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
-        """Dream one step on; where one is over, obs begins the next."""
-        obs, rew, end, trunc, info = self.dream.step(self._actions)
+        """One step on; where an episode is over, obs begins the next."""
+        obs, rew, end, trunc, info = self.env.step(self._actions)
         done = end | trunc
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for slot in np.flatnonzero(done):
@@ -94,40 +89,64 @@ class DreamVecEnv(VecEnv):
         return obs, rew, done, infos
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """What the next reset begins from; one seed for all slots, of which each makes its own dream."""
+        """What the next reset begins from; one seed for all slots, of which each makes its own."""
         self._seeds = [seed] * self.num_envs
         return self._seeds
 
     def get_images(self) -> Sequence[Array | None]:
-        """What the dreams look like; `render` shows them as one picture."""
-        return list(self.dream.render())
+        """What the slots look like; `render` shows them as one picture."""
+        images: Any = self.env.render()
+        return list(images)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Close the slots."""
+        self.env.close()
 
     def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
-        """An attribute of the dreams, which they share."""
-        if attr_name == "render_mode":
-            value = None if self.dream.vision is None else self.dream.render_mode
-        else:
-            value = getattr(self.dream, attr_name)
-        return [value for _ in self._get_indices(indices)]
+        """An attribute of the slots, which they share."""
+        return [getattr(self.env, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None) -> None:
         """Set it, for all of them."""
         if len(list(self._get_indices(indices))) != self.num_envs:
-            raise ValueError(f"{attr_name}: dreams share their settings; set it for all, with indices=None")
-        setattr(self.dream, attr_name, value)
+            raise ValueError(f"{attr_name}: slots share their settings; set it for all, with indices=None")
+        setattr(self.env, attr_name, value)
 
     def env_method(
         self, method_name: str, *method_args: Any, indices: int | Iterable[int] | None = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Refused: dreams are one batch."""
-        raise NotImplementedError(f"{method_name}: dreams side by side are one batch; call it on `.dream`")
+        """Refused: slots side by side are one batch."""
+        raise NotImplementedError(f"{method_name}: slots side by side are one batch; call it on `.env`")
 
     def env_is_wrapped(self, wrapper_class: Any, indices: int | Iterable[int] | None = None) -> list[bool]:
-        """No dream has a wrapper of its own."""
+        """No slot has a wrapper of its own."""
         return [False for _ in self._get_indices(indices)]
+
+
+class DreamVecEnv(BatchVecEnv):
+    """Dreams side by side.
+
+    Arguments:
+        dream: the dreams.
+        squash: actions are taken before their tanh, which is done here.
+    """
+
+    def __init__(self, dream: DreamVectorEnv, *, squash: bool = False) -> None:
+        self.dream = dream
+        super().__init__(dream, squash=squash)
+
+    @classmethod
+    def of(cls, folder: str | Path, make_env: MakeEnv, slots: int = 64, **options: Any) -> Self:
+        """The dream of a run; `options` are those of `DreamVectorEnv`, the run's own where they are not given."""
+        run = Run.open(folder)
+        memory, space = Model.load(run / "memory"), stages.actions(run, make_env)
+        return cls(stages.dream(run, memory, space, slots, **{"vision": Model.load(run / "vision"), **options}))
+
+    def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
+        """An attribute of the dreams; without V there is nothing to render."""
+        if attr_name == "render_mode" and self.dream.vision is None:
+            return [None for _ in self._get_indices(indices)]
+        return super().get_attr(attr_name, indices)
 
 
 class SB3Learner(Learner):

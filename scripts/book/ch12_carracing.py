@@ -5,12 +5,10 @@ no stage has seen. The last agent is taken as it is: none is chosen among severa
 collecting, half of it with noise on the actions, by cars that were taken away where they got nowhere.
 """
 
-from dataclasses import replace
-
 import envs
 from genmodels.book_recipe import Recipe, at_least, at_most
 from worldmodels.book_agents import Headline, begin, headline
-from worldmodels.config import Evaluation, Experiment
+from worldmodels.config import Evaluation
 from worldmodels.presets import carracing
 
 ASKED = Headline(
@@ -21,15 +19,11 @@ ASKED = Headline(
 )
 
 
-def carracing_alone() -> Experiment:
-    """The preset, without blind policies beside the agent."""
-    return replace(carracing(), evaluation=Evaluation(baselines="none"))
-
-
 def main() -> None:
     """The chain, its score, and its cost."""
     recipe = Recipe(__doc__, row=46, system="CarRacing, whole", minutes=30.0)
-    headline(recipe, begin(recipe, carracing_alone, minutes=30.0), envs.make, ASKED)
+    run = begin(recipe, carracing, minutes=30.0, evaluation=Evaluation(baselines="none"))
+    headline(recipe, run, envs.make, ASKED)
     recipe.finish()
 
 
