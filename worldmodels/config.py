@@ -72,6 +72,8 @@ class VAEConfig:
     """training steps of the first round"""
     later_steps: int = 500
     """training steps of each later round; 0 freezes V after the first"""
+    rounds: int = 0
+    """rounds after which V is frozen; 0 for never"""
     batch: int = 64
     """frames in a batch"""
     sd: float = 0.0
@@ -111,6 +113,8 @@ class PaperVAEConfig:
     """training steps of the first round"""
     later_steps: int = 10_000
     """training steps of each later round"""
+    rounds: int = 0
+    """rounds after which V is frozen; 0 for never"""
     batch: int = 100
     """frames in a batch"""
     lr: float = 1e-4
@@ -248,7 +252,9 @@ class Gradient:
     sd: float = 0.8
     """first standard deviation of actions, before they are squashed"""
     sd_last: float = 0.3
-    """last standard deviation, of the last round"""
+    """last standard deviation"""
+    sd_rounds: int = 0
+    """rounds over which it falls from the first to the last; 0 for all"""
     ema: float = 0.99
     """decay of the average of C's weights, step by step, which is what is kept"""
 

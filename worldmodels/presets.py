@@ -70,12 +70,12 @@ def carracing() -> Experiment:
     return Experiment(
         world=World("carracing", options, {"backend": "gymnasium", "stalled": NEVER}, slots=16),
         collect=Collect(episodes=256, policy="correlated", span=8, drift=(0.0, 0.2), agent_episodes=32),
-        vision=VAEConfig(latent=32, sd=0.1, heavy_rows=(56, 64), row_weight=4.0, steps=4000, later_steps=400),
+        vision=VAEConfig(latent=32, sd=0.1, heavy_rows=(56, 64), row_weight=4.0, steps=4000, later_steps=400, rounds=12),
         memory=MDNRNNConfig(hidden=256, reward_scale=5.0, patience=24, steps=3000, later_steps=400),
         controller=ControllerConfig(hidden=(128, 128)),
         dream=Dream(horizon=250),
-        learner=Gradient(iterations=80, dreams=4096, length=4, lr=5e-4, sd=0.4, sd_last=0.15),
-        rounds=12,
+        learner=Gradient(iterations=80, dreams=4096, length=4, lr=5e-4, sd=0.4, sd_last=0.15, sd_rounds=12),
+        rounds=18,
     )
 
 

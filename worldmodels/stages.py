@@ -126,7 +126,7 @@ def _origin(facts: Mapping[str, Any]) -> tuple[Any, ...]:
 def train_vision(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """Fit V to all frames so far."""
     about = run.experiment.vision
-    steps = about.steps + (turn - 1) * about.later_steps
+    steps = about.steps + (min(turn, about.rounds or turn) - 1) * about.later_steps
     with Replay.open(run / "replay") as replay:
         examples = FrameBatches(replay, about.batch, run.seed(Stage.VISION), **_weight_on_recent(run, turn))
         height, width = replay.obs_shape[:2]
@@ -224,7 +224,8 @@ def _learner(
             lr=about.lr,
             seed=seed,
         )
-    step = (about.sd_last - about.sd) / run.experiment.rounds
+    falls = about.sd_rounds or run.experiment.rounds
+    first, last = (about.sd + min(1.0, done / falls) * (about.sd_last - about.sd) for done in (turn - 1, turn))
     return PPO(
         controller,
         dream(run, memory, space, about.dreams),
@@ -233,8 +234,8 @@ def _learner(
         minibatch=about.minibatch,
         gamma=about.gamma,
         lr=about.lr,
-        sd=about.sd + (turn - 1) * step,
-        sd_last=about.sd + turn * step,
+        sd=first,
+        sd_last=last,
         iterations=about.iterations,
         ema=about.ema,
         precision=quick_precision(),

@@ -1,7 +1,7 @@
 """Chapter 12: the paper's first task, by a controller that learns in dreams alone; the whole of `run.py carracing`.
 
-Twelve rounds of driving (EnvPool's simulator), seeing, remembering and dreaming; then 100 tracks of Gymnasium's CarRacing that
-no stage has seen. The last agent is taken as it is: none is chosen among several. The curve is what was earned while
+Eighteen rounds of driving (EnvPool's simulator), seeing, remembering and dreaming; then 100 tracks of Gymnasium's CarRacing
+that no stage has seen. The last agent is taken as it is: none is chosen among several. The curve is what was earned while
 collecting, half of it with noise on the actions, by cars that were taken away where they got nowhere.
 """
 
@@ -21,8 +21,8 @@ ASKED = Headline(
 
 def main() -> None:
     """The chain, its score, and its cost."""
-    recipe = Recipe(__doc__, row=46, system="CarRacing, whole", minutes=30.0)
-    run = begin(recipe, carracing, minutes=30.0, evaluation=Evaluation(baselines="none"))
+    recipe = Recipe(__doc__, row=46, system="CarRacing, whole", minutes=40.0)
+    run = begin(recipe, carracing, minutes=40.0, evaluation=Evaluation(baselines="none"))
     headline(recipe, run, envs.make, ASKED)
     recipe.finish()
 

@@ -132,7 +132,7 @@ def dreamer(recipe: Recipe) -> Run:
     left = recipe.folder.parents[1] / "ch12_carracing" / recipe.folder.name
     there = [path.parent for path in sorted(left.glob("*/config.json"))]
     alone = Evaluation(baselines="none")
-    run = Run.open(there[0]) if there else begin(recipe, carracing, minutes=30.0, evaluation=alone)
+    run = Run.open(there[0]) if there else begin(recipe, carracing, minutes=40.0, evaluation=alone)
     with run.lock():
         learn_and_evaluate(run, envs.make)
     return run
@@ -159,7 +159,7 @@ def held_out(model: stable_baselines3.PPO, run: Run, fast: bool) -> Score:
 
 def main() -> None:
     """Both, and their curves."""
-    recipe = Recipe(__doc__, row=46, system="CarRacing, beside PPO without a dream", minutes=30.0)
+    recipe = Recipe(__doc__, row=46, system="CarRacing, beside PPO without a dream", minutes=40.0)
     run = dreamer(recipe)
     ours = curve_of(run)
     minutes = sum(line["seconds"] for line in run.done if line["stage"] not in ("evaluate", "report")) / 60
