@@ -1,6 +1,7 @@
 """Rounds: the agent collects, V and M are refitted on all there is, and C goes on."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from genmodels import checkpoints
 from worldmodels import playing, stages
 from worldmodels.config import Collect, Evaluation, Experiment, Gradient, MDNRNNConfig, VAEConfig, World
 from worldmodels.controller import Controller
+from worldmodels.latents import Latents
 from worldmodels.pipeline import conclusion, pipeline
 from worldmodels.ppo import PPO
 from worldmodels.replay_store import Replay
@@ -57,6 +59,14 @@ def test_the_agent_plays_later_rounds_and_training_goes_on_where_it_was(two: Run
     assert steps == {("vision", 1): 3, ("vision", 2): 5, ("memory", 1): 3, ("memory", 2): 5}
 
 
+def test_vision_is_frozen_after_its_rounds(tmp_path: Path) -> None:
+    run = Run.create(replace(TWO, vision=replace(TWO.vision, rounds=2), rounds=4), "four", tmp_path, quiet=True)
+    pipeline(run, envs.make)
+    assert [line["steps"] for line in run.done if line["stage"] == "vision"] == [3, 5, 5, 5]
+    with Replay.open(run / "replay") as replay:
+        assert Latents.open(run / "latents").frames == replay.frames_total
+
+
 def test_the_controller_of_a_round_begins_as_the_last_one_ended(two: Run) -> None:
     idle = replace(TWO, learner=Gradient(iterations=0), rounds=3)
     run = Run(two.folder, idle, quiet=True)
@@ -82,7 +92,12 @@ def test_what_learns_goes_on_with_its_own_weights_and_keeps_their_average(two: R
         assert not torch.equal(kept, before[f"model:actor.{name}"])
 
 
-def test_the_noise_of_actions_falls_over_all_rounds(two: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("falls", "wanted"), [(0, [(0.9, 0.7), (0.7, 0.5), (0.5, 0.3)]), (2, [(0.9, 0.6), (0.6, 0.3), (0.3, 0.3)])]
+)
+def test_the_noise_of_actions_falls_over_the_rounds(
+    two: Run, falls: int, wanted: list[tuple[float, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     noises: list[tuple[float, float]] = []
 
     class Noted(PPO):
@@ -91,10 +106,10 @@ def test_the_noise_of_actions_falls_over_all_rounds(two: Run, monkeypatch: pytes
             super().__init__(*arguments, **options)
 
     monkeypatch.setattr(stages, "PPO", Noted)
-    learner = Gradient(iterations=0, dreams=8, length=4, sd=0.9, sd_last=0.3)
+    learner = Gradient(iterations=0, dreams=8, length=4, sd=0.9, sd_last=0.3, sd_rounds=falls)
     for turn in (1, 2, 3):
         stages.train_controller(Run(two.folder, replace(TWO, learner=learner, rounds=3), quiet=True), envs.make, turn)
-    assert np.allclose(noises, [(0.9, 0.7), (0.7, 0.5), (0.5, 0.3)])
+    assert np.allclose(noises, wanted)
 
 
 def test_batches_lean_on_the_last_round(two: Run, monkeypatch: pytest.MonkeyPatch) -> None:
