@@ -141,8 +141,10 @@ class MDNRNNConfig:
     """whether M predicts rewards; without it each dreamt step is worth `dream.alive`"""
     end: bool = True
     """whether M predicts the end from (h, new z)"""
+    foreseen: bool = False
+    """predicts the end from h alone: where a death is a rare picture, which is seldom dreamt whole"""
     restart: bool = False
-    """the paper's form for TakeCover instead: the end from h alone"""
+    """the paper's form for TakeCover instead: the end from h alone, ten times as heavy"""
     residual: bool = True
     """predict z' - z rather than z'"""
     reward_scale: float = 1.0
@@ -174,6 +176,7 @@ class MDNRNNConfig:
             restart=self.restart,
             residual=self.residual,
             reward_scale=self.reward_scale,
+            foreseen=self.foreseen,
         )
 
 
@@ -248,7 +251,9 @@ class Gradient:
     gamma: float = 0.99
     """discount"""
     lr: float = 1e-3
-    """learning rate"""
+    """learning rate of the first round"""
+    lr_last: float = 0.0
+    """learning rate of the last round, towards which it falls; 0 for a constant one"""
     sd: float = 0.8
     """first standard deviation of actions, before they are squashed"""
     sd_last: float = 0.3

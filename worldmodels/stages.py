@@ -225,7 +225,8 @@ def _learner(
             seed=seed,
         )
     falls = about.sd_rounds or run.experiment.rounds
-    first, last = (about.sd + min(1.0, done / falls) * (about.sd_last - about.sd) for done in (turn - 1, turn))
+    done = (turn - 1) / max(1, run.experiment.rounds - 1)
+    first, last = (about.sd + min(1.0, turns / falls) * (about.sd_last - about.sd) for turns in (turn - 1, turn))
     return PPO(
         controller,
         dream(run, memory, space, about.dreams),
@@ -233,7 +234,7 @@ def _learner(
         epochs=about.epochs,
         minibatch=about.minibatch,
         gamma=about.gamma,
-        lr=about.lr,
+        lr=about.lr + done * (about.lr_last - about.lr) if about.lr_last else about.lr,
         sd=first,
         sd_last=last,
         iterations=about.iterations,

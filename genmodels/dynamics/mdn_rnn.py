@@ -53,6 +53,7 @@ class MDNRNN(Model):
         sigma_floor: no deviation falls below this.
         reward_scale: rewards are divided by this where they are learned.
         reward_weight, end_weight: of their losses; at 1 such a loss counts as much as the mean over the dimensions of z.
+        foreseen: the end is learned from h' alone, before z' is drawn.
     """
 
     cannot: ClassVar[dict[str, str]] = {
@@ -74,6 +75,7 @@ class MDNRNN(Model):
         reward_scale: float = 1.0,
         reward_weight: float = 2.0,
         end_weight: float = 1.0,
+        foreseen: bool = False,
     ) -> None:
         super().__init__()
         if end and restart:
@@ -88,7 +90,7 @@ class MDNRNN(Model):
         self.end_weight = end_weight
         self.lstm = nn.LSTM(latent + actions + restart, hidden, batch_first=True)
         self.mixture = MixtureHead(hidden, latent, mixtures, sigma_floor)
-        self.heads = Heads(hidden, latent, reward, self.predicts_end, end_from_features=restart)
+        self.heads = Heads(hidden, latent, reward, self.predicts_end, foreseen, linear=restart)
 
     # ---- one step of many dreams
 

@@ -3,6 +3,8 @@
     z' ~ p(z' | h')        rew = r(h', z')        p(end) = sigmoid(e(h', z'))
 
 Reward and end are read off the moment that came, not off the one that was expected: in a dream both follow the z' drawn.
+But a mixture for each dimension by itself seldom draws a rare moment whole, and where an end is such a moment it is better
+foreseen, from h' alone.
 """
 
 from __future__ import annotations
@@ -39,17 +41,20 @@ class Heads(nn.Module):
     Arguments:
         features, latent: the numbers of h and of z.
         reward, end: whether there is one.
-        end_from_features: the end is read off h' alone, by one linear layer (the paper's restart).
+        foreseen: the end is read off h' alone.
+        linear: and that by one linear layer (the paper's restart).
     """
 
-    def __init__(self, features: int, latent: int, reward: bool, end: bool, end_from_features: bool = False) -> None:
+    def __init__(
+        self, features: int, latent: int, reward: bool, end: bool, foreseen: bool = False, linear: bool = False
+    ) -> None:
         super().__init__()
-        self.end_from_features = end_from_features
+        self.foreseen = foreseen or linear
         sizes = (features + latent, HIDDEN, 1)
         self.of_reward = mlp(sizes) if reward else None
         self.of_end: nn.Module | None = None
         if end:
-            self.of_end = nn.Linear(features, 1) if end_from_features else mlp(sizes)
+            self.of_end = nn.Linear(features, 1) if linear else mlp((features, HIDDEN, 1) if foreseen else sizes)
 
     def reward(self, h: Tensor, z: Tensor) -> Tensor:
         """The reward, in units of the model's `reward_scale`."""
@@ -63,7 +68,7 @@ class Heads(nn.Module):
         if self.of_end is None:
             raise ValueError("this model does not learn where episodes end: build it with end=True or restart=True")
         with torch.autocast(h.device.type, enabled=False):
-            read = h.float() if self.end_from_features else torch.cat([h.float(), z.float()], -1)
+            read = h.float() if self.foreseen else torch.cat([h.float(), z.float()], -1)
             return self.of_end(read).squeeze(-1)
 
 

@@ -167,9 +167,11 @@ def test_a_sample_is_a_draw_and_what_is_read_off_it() -> None:
     torch.testing.assert_close(steps_of(twice, stretch())[-1][0].reward(z), 2.0 * rew)
 
 
-def test_the_papers_restart_is_read_off_h_alone() -> None:
+def test_the_papers_restart_and_an_end_that_is_foreseen_are_read_off_h_alone() -> None:
     prediction, _ = steps_of(small(restart=True), stretch())[-1]
     assert torch.equal(prediction.end(torch.zeros(5, 3)), prediction.end(torch.ones(5, 3)))
+    foreseen, _ = steps_of(small(end=True, foreseen=True), stretch())[-1]
+    assert torch.equal(foreseen.end(torch.zeros(5, 3)), foreseen.end(torch.ones(5, 3)))
     ended, _ = steps_of(small(end=True), stretch())[-1]
     assert not torch.allclose(ended.end(torch.zeros(5, 3)), ended.end(torch.ones(5, 3)), atol=1e-3)
 

@@ -15,6 +15,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "the paper's": {},
     "the paper's for TakeCover": {"restart": True},
     "residual, rewards and ends": {"residual": True, "reward": True, "end": True, "reward_scale": 3.0},
+    "rewards, and ends foreseen": {"residual": True, "reward": True, "end": True, "foreseen": True},
     "one component, no floor": {"mixtures": 1, "sigma_floor": 0.0, "reward": True},
 }
 N = 40
