@@ -251,9 +251,7 @@ class Gradient:
     gamma: float = 0.99
     """discount"""
     lr: float = 1e-3
-    """learning rate of the first round"""
-    lr_last: float = 0.0
-    """learning rate of the last round, towards which it falls; 0 for a constant one"""
+    """learning rate"""
     sd: float = 0.8
     """first standard deviation of actions, before they are squashed"""
     sd_last: float = 0.3

@@ -47,7 +47,8 @@ class Stretch:
     old: Tensor  # its log-probability
     rew: Tensor
     going: Tensor  # 1 where the dream goes on, 0 where it is over
-    cut: Tensor  # the value of what was seen where a dream was cut, else 0
+    alive: Tensor  # M's belief, before the dice were cast, that nothing ended
+    last: Tensor  # the value of what was seen last where a dream is over, else 0
     after: Tensor  # the value after the last step
 
 
@@ -164,17 +165,18 @@ class PPO(Learner):
         seen: list[dict[str, Tensor]] = []
         driven = steps(self.dream, actor, stream(self.seed, iteration, _DREAM) >> 1)
         for _, step in zip(range(self.length), driven, strict=False):
-            cut = torch.from_numpy(step.trunc)
+            over, ended = torch.from_numpy(step.over), step.info.get("end_probability", step.end)
             seen.append(
                 {
                     "x": actor.seen,
                     "act": actor.taken,
                     "old": actor.log_prob,
                     "rew": torch.from_numpy(step.rew),
-                    "going": torch.from_numpy(~step.over).float(),
-                    "cut": torch.where(cut, self._worth(self._features(step.after)), 0.0)
-                    if cut.any()
-                    else torch.zeros(len(cut)),
+                    "going": (~over).float(),
+                    "alive": 1.0 - torch.from_numpy(ended).float(),
+                    "last": torch.where(over, self._worth(self._features(step.after)), 0.0)
+                    if over.any()
+                    else torch.zeros(len(over)),
                 }
             )
         stacked = {name: torch.stack([moment[name] for moment in seen]) for name in seen[0]}
@@ -247,10 +249,12 @@ class PPO(Learner):
 def gae(stretch: Stretch, value: Tensor, gamma: float, lam: float) -> Tensor:
     """Generalised advantages (Schulman et al. 2016): (T, N).
 
-    A dream that ended is worth nothing more; one that was cut is worth what V says of the last it saw.
+    What comes after is worth V of what was seen then, as far as M believes that anything comes. Whether the dice then ended the
+    dream does not matter: an end in a thousand steps, told as it fell, would drown all else.
     """
     after = torch.cat([value[1:], stretch.after[None]])
-    return advantages(stretch.rew, value, stretch.going * after + stretch.cut, stretch.going, gamma, lam)
+    onward = stretch.alive * (stretch.going * after + stretch.last)
+    return advantages(stretch.rew, value, onward, stretch.going, gamma, lam)
 
 
 class _Tanh(nn.Module):

@@ -74,7 +74,7 @@ def carracing() -> Experiment:
         memory=MDNRNNConfig(hidden=256, reward_scale=5.0, patience=24, steps=3000, later_steps=400),
         controller=ControllerConfig(hidden=(128, 128)),
         dream=Dream(horizon=250),
-        learner=Gradient(iterations=80, dreams=4096, length=4, lr=5e-4, sd=0.4, sd_last=0.15, sd_rounds=12),
+        learner=Gradient(iterations=80, dreams=4096, length=4, gamma=0.996, lr=5e-4, sd=0.4, sd_last=0.15, sd_rounds=12),
         rounds=18,
     )
 
@@ -97,13 +97,13 @@ def takecover() -> Experiment:
     """DoomTakeCover, the controller trained in the dream alone."""
     return Experiment(
         world=World("takecover", {"repeat": 4}, slots=16),
-        collect=Collect(episodes=1024, policy="held", span=24, agent_episodes=64),
-        vision=VAEConfig(latent=64, sd=0.08, heavy_rows=(22, 52), row_weight=6.0, steps=6000, later_steps=600),
-        memory=MDNRNNConfig(hidden=512, reward=False, steps=6000, later_steps=600),
+        collect=Collect(episodes=1024, policy="held", span=24, agent_episodes=128),
+        vision=VAEConfig(latent=64, sd=0.08, heavy_rows=(22, 52), row_weight=6.0, steps=4000, later_steps=600),
+        memory=MDNRNNConfig(hidden=512, reward=False, foreseen=True, steps=3000, later_steps=600),
         controller=ControllerConfig(hidden=(64,)),
         dream=Dream(horizon=525, alive=4.0),
-        learner=Gradient(iterations=150, dreams=512, length=24, minibatch=2048, gamma=0.985),
-        rounds=3,
+        learner=Gradient(iterations=150, dreams=4096, length=4, gamma=0.985, lr=5e-4),
+        rounds=4,
         workers=2,
     )
 

@@ -13,9 +13,9 @@ Episodes are dealt to the slots beforehand. To take the first N that end, whoeve
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -45,6 +45,7 @@ class Step:
     valid: NDArray[np.bool_]  # where this transition happened at all
     state: Any  # the policy's, before it acted
     last: Any = None  # the last observations of the episodes that are over, by slot, where `shown` has not got them
+    info: Mapping[str, Any] = field(default_factory=dict)  # what else the environment said
 
     @property
     def over(self) -> NDArray[np.bool_]:
@@ -115,7 +116,7 @@ def steps(env: VectorEnv, policy: Policy, seed: int | list[int] | None = None) -
         end, trunc = end.astype(bool), trunc.astype(bool)
         over = end | trunc
         last = info["final_obs"] if mode is AutoresetMode.SAME_STEP and over.any() else None
-        yield Step(obs, act, rew.astype(np.float32), end, trunc, after, first, ~junk, state, last)
+        yield Step(obs, act, rew.astype(np.float32), end, trunc, after, first, ~junk, state, last, info)
         if mode is AutoresetMode.SAME_STEP:
             first = over
         elif mode is AutoresetMode.NEXT_STEP:

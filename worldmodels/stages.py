@@ -225,7 +225,6 @@ def _learner(
             seed=seed,
         )
     falls = about.sd_rounds or run.experiment.rounds
-    done = (turn - 1) / max(1, run.experiment.rounds - 1)
     first, last = (about.sd + min(1.0, turns / falls) * (about.sd_last - about.sd) for turns in (turn - 1, turn))
     return PPO(
         controller,
@@ -234,7 +233,7 @@ def _learner(
         epochs=about.epochs,
         minibatch=about.minibatch,
         gamma=about.gamma,
-        lr=about.lr + done * (about.lr_last - about.lr) if about.lr_last else about.lr,
+        lr=about.lr,
         sd=first,
         sd_last=last,
         iterations=about.iterations,

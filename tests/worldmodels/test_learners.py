@@ -108,18 +108,20 @@ def test_another_seed_learns_otherwise(make: Any) -> None:
 
 
 def test_the_generalised_advantage_by_hand() -> None:
-    """Two steps, then an end; in the second slot a cut, worth what the value says of the last sight."""
+    """Two steps, then an end; in the second slot a cut, worth what the value says of the last sight; in the third dice that
+    ended what M gave three chances in four to go on."""
     stretch = Stretch(
-        x=torch.zeros(2, 2, 1),
-        act=torch.zeros(2, 2, 1),
-        old=torch.zeros(2, 2),
-        rew=torch.tensor([[1.0, 1.0], [2.0, 2.0]]),
-        going=torch.tensor([[1.0, 1.0], [0.0, 0.0]]),
-        cut=torch.tensor([[0.0, 0.0], [0.0, 10.0]]),
-        after=torch.tensor([100.0, 100.0]),
+        x=torch.zeros(2, 3, 1),
+        act=torch.zeros(2, 3, 1),
+        old=torch.zeros(2, 3),
+        rew=torch.tensor([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]),
+        going=torch.tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]),
+        alive=torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 0.75]]),
+        last=torch.tensor([[0.0, 0.0, 0.0], [8.0, 10.0, 12.0]]),
+        after=torch.tensor([100.0, 100.0, 100.0]),
     )
-    value = torch.tensor([[3.0, 3.0], [4.0, 4.0]])
-    last = (2.0 - 4.0, 2.0 + 0.9 * 10.0 - 4.0)
+    value = torch.tensor([[3.0, 3.0, 3.0], [4.0, 4.0, 4.0]])
+    last = (2.0 - 4.0, 2.0 + 0.9 * 10.0 - 4.0, 2.0 + 0.9 * 0.75 * 12.0 - 4.0)
     first = tuple(1.0 + 0.9 * 4.0 - 3.0 + 0.9 * 0.5 * each for each in last)
     assert gae(stretch, value, gamma=0.9, lam=0.5) == pytest.approx(torch.tensor([first, last]))
 
@@ -128,7 +130,7 @@ def test_without_decay_the_advantage_is_the_return_less_the_value() -> None:
     random = torch.Generator().manual_seed(0)
     rew, value, after = torch.rand(5, 3, generator=random), torch.rand(5, 3, generator=random), torch.rand(3, generator=random)
     nothing = torch.zeros(5, 3)
-    stretch = Stretch(nothing[..., None], nothing[..., None], nothing, rew, torch.ones(5, 3), nothing, after)
+    stretch = Stretch(nothing[..., None], nothing[..., None], nothing, rew, nothing + 1.0, nothing + 1.0, nothing, after)
     returns = torch.stack([sum(0.9 ** (k - t) * rew[k] for k in range(t, 5)) + 0.9 ** (5 - t) * after for t in range(5)])
     assert gae(stretch, value, gamma=0.9, lam=1.0) == pytest.approx(returns - value, abs=1e-5)
 

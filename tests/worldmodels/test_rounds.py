@@ -95,28 +95,21 @@ def test_what_learns_goes_on_with_its_own_weights_and_keeps_their_average(two: R
 @pytest.mark.parametrize(
     ("falls", "wanted"), [(0, [(0.9, 0.7), (0.7, 0.5), (0.5, 0.3)]), (2, [(0.9, 0.6), (0.6, 0.3), (0.3, 0.3)])]
 )
-@pytest.mark.parametrize(("lr_last", "rates"), [(0.0, [0.01] * 3), (0.002, [0.01, 0.006, 0.002])])
-def test_noise_and_learning_rate_fall_over_the_rounds(
-    two: Run,
-    falls: int,
-    wanted: list[tuple[float, float]],
-    lr_last: float,
-    rates: list[float],
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_noise_of_actions_falls_over_the_rounds(
+    two: Run, falls: int, wanted: list[tuple[float, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[dict[str, Any]] = []
+    noises: list[tuple[float, float]] = []
 
     class Noted(PPO):
         def __init__(self, *arguments: Any, **options: Any) -> None:
-            given.append(options)
+            noises.append((options["sd"], options["sd_last"]))
             super().__init__(*arguments, **options)
 
     monkeypatch.setattr(stages, "PPO", Noted)
-    learner = Gradient(iterations=0, dreams=8, length=4, lr=0.01, lr_last=lr_last, sd=0.9, sd_last=0.3, sd_rounds=falls)
+    learner = Gradient(iterations=0, dreams=8, length=4, sd=0.9, sd_last=0.3, sd_rounds=falls)
     for turn in (1, 2, 3):
         stages.train_controller(Run(two.folder, replace(TWO, learner=learner, rounds=3), quiet=True), envs.make, turn)
-    assert np.allclose([(options["sd"], options["sd_last"]) for options in given], wanted)
-    assert np.allclose([options["lr"] for options in given], rates)
+    assert np.allclose(noises, wanted)
 
 
 def test_batches_lean_on_the_last_round(two: Run, monkeypatch: pytest.MonkeyPatch) -> None:
