@@ -1,7 +1,7 @@
 """Train an agent inside its own dream: the whole chain, from first frames to a score in the real environment.
 
 python scripts/run.py dodge                             a minute and a half
-python scripts/run.py carracing --seed 3                about an hour
+python scripts/run.py carracing --seed 3                under an hour
 python scripts/run.py dodge --memory.hidden 256         any setting of a preset can be changed
 python scripts/run.py --resume runs/FOLDER              go on with a run that was stopped or killed
 python scripts/run.py --resume runs/FOLDER --full       the studies of a run that is there

@@ -155,10 +155,15 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _from_here(argument: str) -> str:
+    """An argument; where it is the whole path of something below this folder, the path from here."""
+    return os.path.relpath(argument) if argument.startswith(os.getcwd() + os.sep) else argument
+
+
 def _meta(preset: str) -> dict[str, Any]:
     return {
         "preset": preset,
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shlex.join(["python", *map(_from_here, sys.argv)]),
         "commit": commit(),
         "machine": machine(),
         "threads": torch.get_num_threads(),

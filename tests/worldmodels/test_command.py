@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from genmodels import storage
 from worldmodels import command
 from worldmodels.config import Experiment, Gradient, from_plain, plain
 from worldmodels.presets import PRESETS
@@ -75,6 +76,13 @@ def test_a_run_is_made_found_and_named(tmp_path: Path) -> None:
     assert isinstance(experiment.learner, Gradient)
     with pytest.raises(FileNotFoundError, match="no run is there"):
         Run.open(tmp_path)
+
+
+def test_the_command_is_kept_as_it_would_be_typed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "scripts" / "run.py"), "dodge", "--runs-dir", "/elsewhere"])
+    made = Run.create(PRESETS["dodge_tiny"](), "dodge_tiny", tmp_path, quiet=True)
+    assert storage.read_json(made / "meta.json")["command"] == "python scripts/run.py dodge --runs-dir /elsewhere"
 
 
 def test_random_streams_of_stages_are_apart(tmp_path: Path) -> None:
