@@ -157,7 +157,10 @@ def test_a_dream_that_is_shown_every_frame_is_the_reconstruction(trained: Path) 
     for moment in islice(moments(run, warmup=0, redream=1), 12):
         assert np.array_equal(moment.dream, moment.reconstruction)
         z = agent.vision.encode(to_images(moment.real[None])).mean
-        assert np.array_equal(side_by_side.see(agent.vision, z.detach())[0], moment.reconstruction)
+        again = side_by_side.see(agent.vision, z.detach())[0]
+        np.testing.assert_allclose(
+            again.astype(int), moment.reconstruction, atol=1
+        )  # where arrays lie decides the last bits of sums
 
 
 def test_the_dream_is_alone_between_the_frames_it_is_shown(trained: Path) -> None:
