@@ -1,14 +1,17 @@
 """A run made small, to be given away: still a run folder, without what only learning needs.
 
-vision/ memory/ controller/       weights in half precision, without checkpoints
-latents/                          of the last episodes, in half precision: where dreams begin
-config.json meta.json metrics.jsonl      as they were
-card.md                           what it is, how it was made, and what it earned, episode by episode
+    vision/ memory/ controller/              weights in half precision, without checkpoints
+    latents/                                 of the last episodes, in half precision: where dreams begin
+    config.json meta.json metrics.jsonl      as they were
+    card.md                                  what it is, how it was made, and what it earned, episode by episode
+
+The folder takes its name when all of it is there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,19 +33,22 @@ def pack(run: Run, make_env: MakeEnv, folder: Path, episodes: int, seed: int) ->
     """Write the small run, where there is nothing yet, and score it as it is then: so many episodes below a seed."""
     if folder.exists():
         raise FileExistsError(f"{folder} is there already; remove it, or name another")
+    unfinished = folder.with_name(f".{folder.name}-unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
     latents = Latents.open(run / "latents")
-    latents.excerpt(range(max(0, len(latents) - EPISODES), len(latents)), folder / "latents")
+    latents.excerpt(range(max(0, len(latents) - EPISODES), len(latents)), unfinished / "latents")
     models = {name: Model.load(run / name) for name in ("vision", "memory", "controller")}
     for name, model in models.items():
-        storage.write_folder(folder / name, halved(model))
-        (folder / name / ".lock").unlink()
+        storage.write_folder(unfinished / name, halved(model))
+        (unfinished / name / ".lock").unlink()
     for name in COPIED:
-        shutil.copyfile(run / name, folder / name)
-    small = Run.open(folder, quiet=run.quiet)
+        shutil.copyfile(run / name, unfinished / name)
+    small = Run.open(unfinished, quiet=run.quiet)
     with contextlib.closing(stages.world(small, make_env, seed, test=True)) as env:
         found = score(rollout(env, stages.load(small), episodes, quiet=run.quiet))
     sizes = {name: model.num_parameters for name, model in models.items()}
-    storage.write_bytes(folder / "card.md", card(small, found, seed, sizes).encode())
+    storage.write_bytes(unfinished / "card.md", card(small, found, seed, sizes).encode())
+    os.rename(unfinished, folder)
     return found
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -60,6 +61,19 @@ def test_the_card_says_what_it_earned_and_how_to_see_it_again(trained: Path, sma
 def test_nothing_is_written_over(trained: Path, small: Path) -> None:
     with pytest.raises(FileExistsError, match="is there already"):
         packing.pack(Run.open(trained), envs.make, small, episodes=1, seed=0)
+
+
+def test_what_was_broken_off_is_made_anew(trained: Path, tmp_path: Path) -> None:
+    def closed(*arguments: object, **options: object) -> NoReturn:
+        raise OSError("the world is closed today")
+
+    folder = tmp_path / "small"
+    with pytest.raises(OSError, match="closed today"):
+        packing.pack(Run.open(trained, quiet=True), closed, folder, episodes=1, seed=0)
+    assert not folder.exists()
+    packing.pack(Run.open(trained, quiet=True), envs.make, folder, episodes=1, seed=0)
+    assert (folder / "card.md").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
 
 def test_it_is_unpacked_once_and_scripts_write_beside_it(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
