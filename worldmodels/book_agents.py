@@ -84,7 +84,7 @@ def headline(recipe: Recipe, run: Run, make_env: MakeEnv, asked: Headline) -> No
         learn_and_evaluate(run, make_env)
     played = [json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines()]
     returns = [each["return"] for each in played if each["policy"] == "agent"]
-    end, learning = run.done[-1], [line for line in run.done if line["stage"] != "evaluate"]
+    end = run.done[-1]
     recipe.figure("return in the real environment", end["agent"], *asked.score, asked.published)
     recipe.figure("its standard deviation over episodes", end["sd"])
     recipe.figure("its median over episodes", median(returns))
@@ -92,9 +92,8 @@ def headline(recipe: Recipe, run: Run, make_env: MakeEnv, asked: Headline) -> No
     reached = sum(asked.score[0].holds(one) for one in returns)
     recipe.figure(f"episodes with {asked.score[0]}, %", 100 * reached / len(returns))
     recipe.figure("return in the dream", end["dream"])
-    minutes = sum(line["seconds"] for line in learning) / 60
-    recipe.figure("minutes from nothing, evaluation apart", minutes, *asked.minutes)
-    collected = [line for line in learning if line["stage"] == "rollout"]
+    recipe.figure("minutes from nothing, evaluation apart", run.minutes, *asked.minutes)
+    collected = [line for line in run.done if line["stage"] == "rollout"]
     repeat = float(run.experiment.world.options.get("repeat", 1))
     recipe.figure("real frames, thousands", collected[-1]["frames"] * repeat / 1000, *asked.thousand_frames)
     curve = [(line["frames"] * repeat / 1000, line["return"], 0.0) for line in collected]

@@ -69,7 +69,6 @@ def card(run: Run, found: Score, seed: int, sizes: Mapping[str, int]) -> str:
     """
     about, meta = run.experiment, storage.read_json(run / "meta.json")
     collected = [line for line in run.done if line["stage"] == "rollout"]
-    minutes = sum(line["seconds"] for line in run.done if line["stage"] not in ("evaluate", "report", "sweep", "ablation")) / 60
     versions = ", ".join(f"{name} {version}" for name, version in meta["versions"].items())
     options = {**about.world.options, **about.world.test_options}
     rows = [f"{one:.1f}" for one in found.returns]
@@ -86,7 +85,7 @@ An agent whose controller learned in the dream of its own world model, never in 
 | commit | {meta["commit"]} |
 | data | {collected[-1]["episodes"]:,} episodes, {collected[-1]["frames"]:,} frames, in {about.rounds} rounds |
 | of it by random actions | {collected[0]["episodes"]:,} episodes, {collected[0]["frames"]:,} frames |
-| time | {minutes:.1f} minutes on {meta["machine"]} |
+| time | {run.minutes:.1f} minutes on {meta["machine"]} |
 | parameters, kept in 16 bits | {", ".join(f"{name} {size:,}" for name, size in sizes.items())} |
 | versions | {versions} |
 

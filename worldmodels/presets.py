@@ -82,12 +82,14 @@ def carracing() -> Experiment:
 def carracing_tiny() -> Experiment:
     """CarRacing in less than ten minutes."""
     whole = carracing()
+    assert isinstance(whole.learner, Gradient)
     return replace(
         whole,
         world=replace(whole.world, test_options={"stalled": NEVER}),
         collect=replace(whole.collect, episodes=160),
         vision=replace(whole.vision, steps=1200, later_steps=200),
         memory=replace(whole.memory, steps=1000, later_steps=300),
+        learner=replace(whole.learner, sd_rounds=0),
         evaluation=Evaluation(episodes=20, baselines="random"),
         rounds=3,
     )

@@ -141,6 +141,12 @@ class Run:
         with open(self / "log.txt", "a") as log:
             log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {message}\n")
 
+    @property
+    def minutes(self) -> float:
+        """What learning took: the stages of the chain, without what looks at what came of it."""
+        learned = [line["seconds"] for line in self.done if Stage[line["stage"].upper()] <= Stage.CONTROLLER]
+        return sum(learned) / 60
+
     def lock(self) -> contextlib.AbstractContextManager[None]:
         """Hold the folder: a second process that would write here is refused."""
         return storage.lock(self.folder) if crew().leads else contextlib.nullcontext()

@@ -140,11 +140,11 @@ def dreamer(recipe: Recipe) -> Run:
 
 def curve_of(run: Run) -> Curve:
     """What the dreamer's rounds of collecting earned, and when they were over."""
-    found, seconds = [], 0.0
+    found, seconds, repeat = [], 0.0, float(run.experiment.world.options["repeat"])
     for line in run.done:
         seconds += line["seconds"]
         if line["stage"] == "rollout":
-            found.append((line["frames"] * 4 / 1000, seconds / 60, line["return"]))
+            found.append((line["frames"] * repeat / 1000, seconds / 60, line["return"]))
     return found
 
 
@@ -162,15 +162,14 @@ def main() -> None:
     recipe = Recipe(__doc__, row=46, system="CarRacing, beside PPO without a dream", minutes=40.0)
     run = dreamer(recipe)
     ours = curve_of(run)
-    minutes = sum(line["seconds"] for line in run.done if line["stage"] not in ("evaluate", "report")) / 60
-    model, theirs = learn(run.seed(Stage.BASELINES) % 2**31, recipe.minutes if recipe.fast else minutes, recipe.fast)
+    model, theirs = learn(run.seed(Stage.BASELINES) % 2**31, recipe.minutes if recipe.fast else run.minutes, recipe.fast)
     scored = held_out(model, run, recipe.fast)
     recipe.figure("dreamer: return", next(line for line in run.done if line["stage"] == "evaluate")["agent"])
     recipe.figure("PPO: return", scored.mean)
     recipe.figure("PPO: standard deviation over episodes", scored.sd)
     recipe.figure("dreamer: real frames, thousands", ours[-1][0])
     recipe.figure("PPO: real frames, thousands", model.num_timesteps * SKIP / 1000)
-    recipe.figure("minutes of each", minutes)
+    recipe.figure("minutes of each", run.minutes)
     both = {"learning in the dream": ours, "Stable-Baselines3's PPO": theirs}
     for column, name, label in ((0, "frames", "real frames, thousands"), (1, "minutes", "minutes")):
         lines = {who: [(point[column], point[2], 0.0) for point in curve] for who, curve in both.items()}
