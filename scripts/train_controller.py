@@ -22,4 +22,4 @@ if __name__ == "__main__":
 
         run = target.open()
         with command.resumable(run):
-            alone(run, envs.make, Stage.CONTROLLER)
+            alone(run, envs.make, Stage.CONTROLLER, Stage.CHOICE)

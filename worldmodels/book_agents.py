@@ -46,6 +46,7 @@ def _hardly(whole: Experiment) -> Experiment:
         collect=replace(whole.collect, episodes=4, agent_episodes=4),
         vision=replace(whole.vision, steps=2, later_steps=1, batch=8),
         memory=replace(whole.memory, steps=2, later_steps=1, batch=8, hidden=16),
+        choice=replace(whole.choice, episodes=2),
         evaluation=replace(whole.evaluation, episodes=4),
         rounds=min(whole.rounds, 2),
     )
@@ -94,7 +95,12 @@ def headline(recipe: Recipe, run: Run, make_env: MakeEnv, asked: Headline) -> No
     recipe.figure("return in the dream", end["dream"])
     recipe.figure("minutes from nothing, evaluation apart", run.minutes, *asked.minutes)
     collected = [line for line in run.done if line["stage"] == "rollout"]
+    chosen = [line for line in run.done if line["stage"] == "choice"]
     repeat = float(run.experiment.world.options.get("repeat", 1))
-    recipe.figure("real frames, thousands", collected[-1]["frames"] * repeat / 1000, *asked.thousand_frames)
+    frames = collected[-1]["frames"] + sum(line["frames"] for line in chosen)
+    recipe.figure("real frames, thousands", frames * repeat / 1000, *asked.thousand_frames)
+    for line in chosen:
+        recipe.figure("of them to choose among the last rounds' agents", line["frames"] * repeat / 1000)
+        recipe.figure("the round whose agent was taken", line["chosen"])
     curve = [(line["frames"] * repeat / 1000, line["return"], 0.0) for line in collected]
     recipe.picture("curve", intervals({"while collecting": curve}, "real frames, thousands", "return"))

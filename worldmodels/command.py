@@ -84,6 +84,18 @@ class Target:
         return run
 
 
+@contextlib.contextmanager
+def _heard() -> Iterator[None]:
+    """While help is told: who stops listening (`| head`) ends the process without a word."""
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        signal.signal(signal.SIGPIPE, before)
+
+
+@_heard()
 def parse(doc: str | None, extra: type[T], arguments: Sequence[str] | None = None, *, presets: bool = True) -> tuple[Target, T]:
     """The run and the script's own options; `--help` and mistakes end the process.
 

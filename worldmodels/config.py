@@ -281,6 +281,16 @@ class StableBaselines:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Which round's agent is taken."""
+
+    rounds: int = 0
+    """how many of the last rounds' agents play against one another; 0 or 1: the last is taken as it is"""
+    episodes: int = 16
+    """that each plays at first; the worse half leaves, and the others go on to twice as many"""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The only score that counts: held-out episodes in the real environment."""
 
@@ -308,6 +318,8 @@ class Experiment:
     """the dream"""
     learner: Evolve | Gradient | StableBaselines = field(default_factory=Gradient)
     """how C learns"""
+    choice: Choice = field(default_factory=Choice)
+    """which round's agent is taken"""
     evaluation: Evaluation = field(default_factory=Evaluation)
     """how it is judged"""
     rounds: int = 1
@@ -344,6 +356,7 @@ PARTS = {
         Evolve,
         Gradient,
         StableBaselines,
+        Choice,
         Evaluation,
     )
 }

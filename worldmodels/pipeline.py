@@ -7,24 +7,35 @@
     5 controller   C learns in the dream that M makes               -> controller/
     6 evaluate     the agent in the real environment                -> evaluation.jsonl
     7 report       what there is to see of it                       -> report.html, videos/
-    rounds > 1     back to 1, the agent now being the policy
+    rounds > 1     back to 1, the agent now being the policy; after the last, the best of the last rounds' agents is taken
 
 Each stage goes from what lies in the run folder to what lies in the run folder, and goes on where it was cut short.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
+
 from genmodels.data_parallel import crew
-from worldmodels import report, stages
+from worldmodels import choice, report, stages
 from worldmodels.interfaces import MakeEnv
 from worldmodels.run import Run, Stage
+
+
+def train_controller(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
+    """C learns; an agent to choose among is put aside."""
+    figures = stages.train_controller(run, make_env, turn)
+    choice.keep(run, turn)
+    return figures
+
 
 CHAIN = {
     Stage.ROLLOUT: stages.collect,
     Stage.VISION: stages.train_vision,
     Stage.ENCODE: stages.encode,
     Stage.MEMORY: stages.train_memory,
-    Stage.CONTROLLER: stages.train_controller,
+    Stage.CONTROLLER: train_controller,
 }
 
 TOGETHER = (Stage.VISION, Stage.MEMORY)
@@ -35,6 +46,7 @@ DOORS = {
     Stage.ENCODE: "train_memory.py",
     Stage.MEMORY: "train_memory.py",
     Stage.CONTROLLER: "train_controller.py",
+    Stage.CHOICE: "train_controller.py",
 }
 
 
@@ -50,10 +62,19 @@ def pipeline(run: Run, make_env: MakeEnv) -> None:
 
 def learn_and_evaluate(run: Run, make_env: MakeEnv) -> None:
     """Every round of the chain, and what the agent is worth after the last. The run is locked by the caller."""
-    for turn in range(1, run.experiment.rounds + 1):
-        for stage, work in CHAIN.items():
-            enter(run, make_env, stage, turn, work)
+    for turn, stage, work in learning(run):
+        enter(run, make_env, stage, turn, work)
     enter(run, make_env, Stage.EVALUATE, run.experiment.rounds, stages.evaluate)
+
+
+def learning(run: Run) -> Iterator[tuple[int, Stage, stages.Work]]:
+    """All that leads to the agent, in order: the round, the stage, and what does it."""
+    last = run.experiment.rounds
+    for turn in range(1, last + 1):
+        for stage, work in CHAIN.items():
+            yield turn, stage, work
+    if choice.due(run):
+        yield last, Stage.CHOICE, choice.choose
 
 
 def conclusion(run: Run) -> str:
@@ -83,15 +104,13 @@ def enter(run: Run, make_env: MakeEnv, stage: Stage, turn: int, work: stages.Wor
 def alone(run: Run, make_env: MakeEnv, *stages_of_it: Stage) -> None:
     """Do these stages of the round they are due in, and no others; an error names what is due before them."""
     with run.lock():
-        for turn in range(1, run.experiment.rounds + 1):
-            for stage, work in CHAIN.items():
-                if run.is_done(stage, turn):
-                    continue
-                if stage not in stages_of_it:
-                    raise FileNotFoundError(
-                        f"{run.folder}: what comes next is {stage.name.lower()}: python scripts/{DOORS[stage]} {run.folder}"
-                    )
-                enter(run, make_env, stage, turn, work)
-                if stage is stages_of_it[-1]:
-                    return
-        run.say(f"{', '.join(stage.name.lower() for stage in stages_of_it)}: done in every round")
+        left = [part for part in learning(run) if not run.is_done(part[1], part[0])]
+        if left and left[0][1] not in stages_of_it:
+            due = left[0][1]
+            raise FileNotFoundError(
+                f"{run.folder}: what comes next is {due.name.lower()}: python scripts/{DOORS[due]} {run.folder}"
+            )
+        for turn, stage, work in takewhile(lambda part: part[1] in stages_of_it, left):
+            enter(run, make_env, stage, turn, work)
+        if not left:
+            run.say(f"{', '.join(stage.name.lower() for stage in stages_of_it)}: done in every round")

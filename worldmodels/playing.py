@@ -1,6 +1,7 @@
 """Playing in the real environment, as tasks that can be done anywhere: each is a function of plain data.
 
 Batch    so many episodes, to be learned from          -> the episodes, as they end
+Bout     so many episodes, by an agent of its own      -> what each earned
 Contest  candidates, each on the same episodes         -> their mean returns
 """
 
@@ -51,6 +52,15 @@ class Batch(NamedTuple):
     episodes: int
 
 
+class Bout(NamedTuple):
+    """Episodes to compare an agent by."""
+
+    parts: tuple[Sealed, ...]
+    """its V, M and C, sealed"""
+    seed: int
+    episodes: int
+
+
 class Contest(NamedTuple):
     """Candidates, each of which plays the episodes of the same seeds."""
 
@@ -89,6 +99,14 @@ def play_batch(cast: Cast, task: Batch, keep: Keep) -> list[Played]:
 def _mark(keep: Callable[[Episode], None], facts: dict[str, int], episode: Episode, played: Played) -> None:
     """Kept with where it came from."""
     keep(replace(episode, facts={**episode.facts, **facts}))
+
+
+def play_bout(cast: Cast, task: Bout, keep: Keep) -> list[Played]:
+    """Episodes by an agent as it is, without noise."""
+    vision, memory, controller = _models(cast._replace(parts=task.parts))
+    agent = Agent(vision, memory, controller, cast.experiment.controller.sees, precision=cast.precision)
+    with contextlib.closing(_one_core(cast, task.seed)) as env:
+        return rollout(env, agent, task.episodes, quiet=True)
 
 
 def play_contest(cast: Cast, task: Contest, keep: Keep) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@
     meta.json       versions, machine, commit, command
     metrics.jsonl   a line for each stage that is done, with its figures
     replay/ latents/ vision/ memory/ controller/ videos/     what the stages made
+    contenders/     the agents of the last rounds, where the best of them is taken
     studies/        with `--full`, the variants of it that were compared, each a run folder
     evaluation.jsonl report.html log.txt LOCK DONE
 
@@ -55,6 +56,10 @@ class Stage(IntEnum):
     REPORT = 9
     SWEEP = 10
     ABLATION = 11
+    CHOICE = 12
+
+
+LEARNING = (Stage.ROLLOUT, Stage.VISION, Stage.ENCODE, Stage.MEMORY, Stage.CONTROLLER, Stage.CHOICE)
 
 
 @dataclass
@@ -144,7 +149,7 @@ class Run:
     @property
     def minutes(self) -> float:
         """What learning took: the stages of the chain, without what looks at what came of it."""
-        learned = [line["seconds"] for line in self.done if Stage[line["stage"].upper()] <= Stage.CONTROLLER]
+        learned = [line["seconds"] for line in self.done if Stage[line["stage"].upper()] in LEARNING]
         return sum(learned) / 60
 
     def lock(self) -> contextlib.AbstractContextManager[None]:

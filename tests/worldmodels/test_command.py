@@ -1,5 +1,6 @@
 """The command line: presets, overrides, folders, and mistakes that are answered with one line."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -110,3 +111,13 @@ def test_help_is_quick_and_loads_no_torch(script: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "runs/FOLDER" in done.stdout
     assert time.monotonic() - began < 20.0
+
+
+def test_help_whose_reader_leaves_ends_without_a_word() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "run.py"), "carracing", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == -signal.SIGPIPE
