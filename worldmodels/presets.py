@@ -124,6 +124,19 @@ def takecover_tiny() -> Experiment:
     )
 
 
+def carracing_evolved() -> Experiment:
+    """CarRacing in the paper's form, on a laptop: a linear controller of 867 weights, evolved in the environment."""
+    whole = carracing()
+    return replace(
+        whole,
+        world=replace(whole.world, options={**whole.world.options, "actions": 3}),
+        collect=replace(whole.collect, episodes=1024, drift=(0.0, 0.0, -1.0)),
+        controller=ControllerConfig(),
+        learner=Evolve(iterations=100, repeats=4, where="real"),
+        rounds=1,
+    )
+
+
 def carracing_paper() -> Experiment:
     """CarRacing with the paper's own settings; days on a laptop."""
     return Experiment(
@@ -159,6 +172,7 @@ PRESETS: dict[str, Callable[[], Experiment]] = {
         own,
         carracing,
         carracing_tiny,
+        carracing_evolved,
         carracing_paper,
         takecover,
         takecover_tiny,

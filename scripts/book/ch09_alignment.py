@@ -31,7 +31,7 @@ from genmodels.storage import write_bytes
 from genmodels.training import Hook, Shuffled, Update, fit
 from genmodels.viz import curves, intervals
 
-PREFERRED = 20_000  # replies that are compared, two and two
+PREFERRED = 40_000  # replies that are compared, two and two
 NOISE = 0.3  # in worth: of two replies that differ by one, the better is preferred 29 times in 30
 LEASHES = (0.3, 0.1, 0.03, 0.0)
 LEASH = 0.1  # the one that is held to the bars
@@ -217,7 +217,7 @@ def samples(shop: Shop, name: str, policy: GPT) -> str:
 
 def main() -> None:
     """Teach, ask what is preferred, learn it in both ways, and go too far."""
-    run = Recipe(__doc__, row=31, system="alignment (supervised, reward model, PPO, DPO)", minutes=6.0)
+    run = Recipe(__doc__, row=31, system="alignment (supervised, reward model, PPO, DPO)", minutes=10.0)
     shop = Shop(run)
     first = taught(run, shop)
     preferred = pairs(shop, first, run.count(PREFERRED, 20), NOISE, run.seed)
@@ -225,7 +225,7 @@ def main() -> None:
     n, seed = run.count(AT_ONCE, 10), run.seed + 5_000
     text = samples(shop, "supervised", first)
 
-    dpo = DPO.of(first, beta=LEASH, lr=5e-4)
+    dpo = DPO.of(first, beta=LEASH * shop.sd / NOISE, lr=5e-4)  # the same leash: what it learns from is told in units of the noise
     shop.train("dpo", dpo, dpo.updates(), Shuffled(preferred, 64, run.seed), share=0.1)
     ends = [look(shop, dpo.policy, first, reward, n, seed)]
     report(run, "DPO", ends[0], held=True)
