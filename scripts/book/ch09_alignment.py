@@ -225,7 +225,8 @@ def main() -> None:
     n, seed = run.count(AT_ONCE, 10), run.seed + 5_000
     text = samples(shop, "supervised", first)
 
-    dpo = DPO.of(first, beta=LEASH * shop.sd / NOISE, lr=5e-4)  # the same leash: what it learns from is told in units of the noise
+    same_leash = LEASH * shop.sd / NOISE  # DPO's reward is in units of the noise of preferences, PPO's in deviations
+    dpo = DPO.of(first, beta=same_leash, lr=5e-4)
     shop.train("dpo", dpo, dpo.updates(), Shuffled(preferred, 64, run.seed), share=0.1)
     ends = [look(shop, dpo.policy, first, reward, n, seed)]
     report(run, "DPO", ends[0], held=True)
