@@ -36,7 +36,7 @@ NOISE = 0.3  # in worth: of two replies that differ by one, the better is prefer
 LEASHES = (0.3, 0.1, 0.03, 0.0)
 LEASH = 0.1  # the one that is held to the bars
 DRAWN = ("reward", "dpo", f"ppo_{LEASH:g}")  # trainings of which the curves are drawn
-SHARE_OF_LEASH = 0.4 / len(LEASHES)
+SHARE_OF_LEASH = 0.35 / len(LEASHES)
 AT_ONCE = 2_000  # texts
 LOOK = 25  # steps of PPO between two looks
 BEST_OF = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -110,16 +110,16 @@ def look(shop: Shop, policy: GPT, first: GPT, reward: RewardModel, n: int, seed:
 
 
 def taught(run: Recipe, shop: Shop) -> GPT:
-    """A GPT that has read much of the language, to no purpose, and then a few letters."""
+    """A GPT that has read much of the language, to no purpose, and then letters, until it speaks of what is asked for."""
     encode = shop.vocabulary.encode
     talk = torch.cat([encode(text, end=True) for text in shop.letters.talk(run.count(20_000, 50), run.seed)])
     gpt = GPT(len(shop.vocabulary), run.count(64, 16), layers=run.count(4, 1), heads=4, length=run.count(56, 40), lr=3e-3)
     windows = Shuffled(TextWindows(talk, gpt.length, stride=1), 32, run.seed)
-    shop.train("pretrained", gpt, gpt.updates(), windows, share=0.1)
+    shop.train("pretrained", gpt, gpt.updates(), windows, share=0.05)
     held_out = shop.letters.letters(run.count(2_000, 10), run.seed + 1_000)
     run.figure("pretrained: nats of a reply", reply_nats(shop, gpt, held_out))
-    letters = Shuffled(shop.told(shop.letters.letters(run.count(4_000, 20), run.seed)), 64, run.seed)
-    shop.train("supervised", gpt, [supervised(gpt, lr=1e-3)], letters, share=0.1)
+    letters = Shuffled(shop.told(shop.letters.letters(run.count(20_000, 20), run.seed)), 64, run.seed)
+    shop.train("supervised", gpt, [supervised(gpt, lr=3e-3)], letters, share=0.25)
     run.figure("supervised: nats of a reply", reply_nats(shop, gpt, held_out))
     exact = [-shop.letters.log_prob(*letter) for letter in held_out]
     run.figure("the clerk: nats of a reply", sum(exact) / len(exact))
@@ -144,7 +144,7 @@ def pairs(shop: Shop, gpt: GPT, n: int, noise: float, seed: int) -> Part:
 def judged(run: Recipe, shop: Shop, first: GPT, preferred: Part) -> RewardModel:
     """A reward model, in units of what the supervised GPT writes, as the true reward is."""
     reward = RewardModel.of(first, dropout=0.1, lr=1e-3)
-    shop.train("reward", reward, reward.updates(), Shuffled(preferred, 64, run.seed), share=0.3)
+    shop.train("reward", reward, reward.updates(), Shuffled(preferred, 64, run.seed), share=0.25)
     held_out = pairs(shop, first, run.count(6_000, 20), 0.0, run.seed + 2_000)
     with torch.no_grad():
         batch = to_device(held_out[torch.arange(len(held_out))], shop.device)
