@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from worldmodels.config import (
+    Choice,
     Collect,
     ControllerConfig,
     Dream,
@@ -74,7 +75,10 @@ def carracing() -> Experiment:
         memory=MDNRNNConfig(hidden=256, reward_scale=5.0, patience=24, steps=3000, later_steps=400),
         controller=ControllerConfig(hidden=(128, 128)),
         dream=Dream(horizon=250),
-        learner=Gradient(iterations=80, dreams=4096, length=4, gamma=0.996, lr=5e-4, sd=0.4, sd_last=0.15, sd_rounds=12),
+        learner=Gradient(
+            iterations=80, dreams=4096, length=4, gamma=0.996, lr=5e-4, sd=0.4, sd_last=0.15, sd_rounds=12, ema=0.998
+        ),
+        choice=Choice(rounds=6, episodes=24),
         rounds=18,
     )
 
@@ -90,6 +94,7 @@ def carracing_tiny() -> Experiment:
         vision=replace(whole.vision, steps=1200, later_steps=200),
         memory=replace(whole.memory, steps=1000, later_steps=300),
         learner=replace(whole.learner, sd_rounds=0),
+        choice=Choice(),
         evaluation=Evaluation(episodes=20, baselines="random"),
         rounds=3,
     )
@@ -133,6 +138,7 @@ def carracing_evolved() -> Experiment:
         collect=replace(whole.collect, episodes=1024, drift=(0.0, 0.0, -1.0)),
         controller=ControllerConfig(),
         learner=Evolve(iterations=100, repeats=4, where="real"),
+        choice=Choice(),
         rounds=1,
     )
 

@@ -1,8 +1,8 @@
 """Chapter 12: the paper's first task, by a controller that learns in dreams alone; the whole of `run.py carracing`.
 
-Eighteen rounds of driving (EnvPool's simulator), seeing, remembering and dreaming; then 100 tracks of Gymnasium's CarRacing
-that no stage has seen. The last agent is taken as it is: none is chosen among several. The curve is what was earned while
-collecting, half of it with noise on the actions, by cars that were taken away where they got nowhere.
+Eighteen rounds of driving (EnvPool's simulator), seeing, remembering and dreaming; the agents of the last six play against one
+another in that simulator, and the best is taken; then 100 tracks of Gymnasium's CarRacing that no stage has seen. The curve is
+what was earned while collecting, half of it with noise on the actions, by cars that were taken away where they got nowhere.
 """
 
 import envs
