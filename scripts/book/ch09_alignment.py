@@ -38,7 +38,7 @@ LEASH = 0.1  # the one that is held to the bars
 DRAWN = ("reward", "dpo", f"ppo_{LEASH:g}")  # trainings of which the curves are drawn
 SHARE_OF_LEASH = 0.35 / len(LEASHES)
 AT_ONCE = 2_000  # texts
-LOOK = 25  # steps of PPO between two looks
+LOOK = 6  # steps of PPO between two looks
 BEST_OF = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 BOTH = ("true", "learned")
 SEEN = ("true", "true_error", "learned", "learned_error", "kl")
@@ -115,11 +115,11 @@ def taught(run: Recipe, shop: Shop) -> GPT:
     talk = torch.cat([encode(text, end=True) for text in shop.letters.talk(run.count(20_000, 50), run.seed)])
     gpt = GPT(len(shop.vocabulary), run.count(64, 16), layers=run.count(4, 1), heads=4, length=run.count(56, 40), lr=3e-3)
     windows = Shuffled(TextWindows(talk, gpt.length, stride=1), 32, run.seed)
-    shop.train("pretrained", gpt, gpt.updates(), windows, share=0.05)
+    shop.train("pretrained", gpt, gpt.updates(), windows, share=0.04)
     held_out = shop.letters.letters(run.count(2_000, 10), run.seed + 1_000)
     run.figure("pretrained: nats of a reply", reply_nats(shop, gpt, held_out))
     letters = Shuffled(shop.told(shop.letters.letters(run.count(20_000, 20), run.seed)), 64, run.seed)
-    shop.train("supervised", gpt, [supervised(gpt, lr=3e-3)], letters, share=0.25)
+    shop.train("supervised", gpt, [supervised(gpt, lr=3e-3)], letters, share=0.2)
     run.figure("supervised: nats of a reply", reply_nats(shop, gpt, held_out))
     exact = [-shop.letters.log_prob(*letter) for letter in held_out]
     run.figure("the clerk: nats of a reply", sum(exact) / len(exact))
@@ -143,8 +143,8 @@ def pairs(shop: Shop, gpt: GPT, n: int, noise: float, seed: int) -> Part:
 
 def judged(run: Recipe, shop: Shop, first: GPT, preferred: Part) -> RewardModel:
     """A reward model, in units of what the supervised GPT writes, as the true reward is."""
-    reward = RewardModel.of(first, dropout=0.1, lr=1e-3)
-    shop.train("reward", reward, reward.updates(), Shuffled(preferred, 64, run.seed), share=0.25)
+    reward = RewardModel.of(first, lr=2e-3)
+    shop.train("reward", reward, reward.updates(), Shuffled(preferred, 32, run.seed), share=0.3)
     held_out = pairs(shop, first, run.count(6_000, 20), 0.0, run.seed + 2_000)
     with torch.no_grad():
         batch = to_device(held_out[torch.arange(len(held_out))], shop.device)
@@ -217,7 +217,7 @@ def samples(shop: Shop, name: str, policy: GPT) -> str:
 
 def main() -> None:
     """Teach, ask what is preferred, learn it in both ways, and go too far."""
-    run = Recipe(__doc__, row=31, system="alignment (supervised, reward model, PPO, DPO)", minutes=10.0)
+    run = Recipe(__doc__, row=31, system="alignment (supervised, reward model, PPO, DPO)", minutes=12.0)
     shop = Shop(run)
     first = taught(run, shop)
     preferred = pairs(shop, first, run.count(PREFERRED, 20), NOISE, run.seed)
@@ -227,7 +227,7 @@ def main() -> None:
 
     same_leash = LEASH * shop.sd / NOISE  # DPO's reward is in units of the noise of preferences, PPO's in deviations
     dpo = DPO.of(first, beta=same_leash, lr=5e-4)
-    shop.train("dpo", dpo, dpo.updates(), Shuffled(preferred, 64, run.seed), share=0.1)
+    shop.train("dpo", dpo, dpo.updates(), Shuffled(preferred, 64, run.seed), share=0.08)
     ends = [look(shop, dpo.policy, first, reward, n, seed)]
     report(run, "DPO", ends[0], held=True)
     text += samples(shop, "DPO", dpo.policy)
