@@ -149,6 +149,8 @@ class MDNRNNConfig:
     """predict z' - z rather than z'"""
     reward_scale: float = 1.0
     """the size of a large reward"""
+    dropout: float = 0.0
+    """the share of h that is hidden, in training, from what is read off it"""
     patience: int = 0
     """steps without a reward above 0 that M foresees as it does an end; 0: it foresees ends alone"""
     window: int = 32
@@ -177,6 +179,7 @@ class MDNRNNConfig:
             residual=self.residual,
             reward_scale=self.reward_scale,
             foreseen=self.foreseen,
+            dropout=self.dropout,
         )
 
 

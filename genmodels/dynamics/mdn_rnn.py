@@ -54,6 +54,7 @@ class MDNRNN(Model):
         reward_scale: rewards are divided by this where they are learned.
         reward_weight, end_weight: of their losses; at 1 such a loss counts as much as the mean over the dimensions of z.
         foreseen: the end is learned from h' alone, before z' is drawn.
+        dropout: the share of h' that is hidden from what is read off it, in training: few ends are soon known by heart.
     """
 
     cannot: ClassVar[dict[str, str]] = {
@@ -76,10 +77,13 @@ class MDNRNN(Model):
         reward_weight: float = 2.0,
         end_weight: float = 1.0,
         foreseen: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if end and restart:
             raise ValueError("end and restart are two ways to learn the same: choose one")
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(f"dropout is a share below 1, not {dropout}")
         if not reward_scale > 0.0:
             raise ValueError(f"reward_scale is above 0, not {reward_scale}")
         self.latent_size, self.action_size, self.hidden_size, self.feature_size = latent, actions, hidden, hidden
@@ -87,7 +91,7 @@ class MDNRNN(Model):
         self.predicts_reward, self.predicts_end = reward, end or restart
         self.restart, self.residual = restart, residual
         self.reward_scale, self.reward_weight = reward_scale, reward_weight
-        self.end_weight = end_weight
+        self.end_weight, self.dropout = end_weight, dropout
         self.lstm = nn.LSTM(latent + actions + restart, hidden, batch_first=True)
         self.mixture = MixtureHead(hidden, latent, mixtures, sigma_floor)
         self.heads = Heads(hidden, latent, reward, self.predicts_end, foreseen, linear=restart)
@@ -164,7 +168,7 @@ class MDNRNN(Model):
         z = window.draw()
         h, _ = self.unroll(z[:, :-1], window.act)
         valid = window.mask > 0.0
-        h, before, after = h[valid], z[:, :-1][valid], z[:, 1:][valid]
+        h, before, after = F.dropout(h[valid], self.dropout, self.training), z[:, :-1][valid], z[:, 1:][valid]
         nll = -self._mixture(h, before).log_prob(after).mean()
         figures = {"nll": nll, "nll_per_dim": nll / self.latent_size}
         of_heads = torch.zeros_like(nll)

@@ -213,6 +213,17 @@ def test_the_loss_is_that_of_predictions_one_by_one(form: dict[str, Any]) -> Non
     assert loss.item() == pytest.approx(nll.mean().item() + 3 * of_heads, rel=1e-4)
 
 
+def test_a_share_of_h_is_hidden_in_training_and_not_from_the_lstm_itself() -> None:
+    window, forms = stretch(), {"reward": True, "end": True}
+    whole, hidden = small(**forms), small(**forms, dropout=0.5)
+    assert hidden.eval().loss(window)[0].item() == whole.eval().loss(window)[0].item()
+    losses = {round(hidden.train().loss(window)[0].item(), 6) for _ in range(8)}
+    assert len(losses) == 8
+    assert torch.equal(hidden.unroll(window.mean[:, :-1], window.act)[0], whole.unroll(window.mean[:, :-1], window.act)[0])
+    with pytest.raises(ValueError, match="dropout is a share below 1, not 1"):
+        small(dropout=1.0)
+
+
 @FORMS
 def test_what_is_masked_does_not_count(form: dict[str, Any]) -> None:
     model, window = small(**form), stretch()
