@@ -97,10 +97,16 @@ def headline(recipe: Recipe, run: Run, make_env: MakeEnv, asked: Headline) -> No
     collected = [line for line in run.done if line["stage"] == "rollout"]
     chosen = [line for line in run.done if line["stage"] == "choice"]
     repeat = float(run.experiment.world.options.get("repeat", 1))
-    frames = collected[-1]["frames"] + sum(line["frames"] for line in chosen)
-    recipe.figure("real frames, thousands", frames * repeat / 1000, *asked.thousand_frames)
+    recipe.figure("real frames, thousands", thousand_frames(run), *asked.thousand_frames)
     for line in chosen:
         recipe.figure("of them to choose among the last rounds' agents", line["frames"] * repeat / 1000)
         recipe.figure("the round whose agent was taken", line["chosen"])
     curve = [(line["frames"] * repeat / 1000, line["return"], 0.0) for line in collected]
     recipe.picture("curve", intervals({"while collecting": curve}, "real frames, thousands", "return"))
+
+
+def thousand_frames(run: Run) -> float:
+    """Frames of the real environment that the agent cost, in thousands: what was collected, and what was chosen by."""
+    collected = max(line["frames"] for line in run.done if line["stage"] == "rollout")
+    chosen_by = sum(line["frames"] for line in run.done if line["stage"] == "choice")
+    return (collected + chosen_by) * float(run.experiment.world.options.get("repeat", 1)) / 1000

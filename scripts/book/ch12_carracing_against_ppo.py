@@ -23,7 +23,7 @@ from torch import nn
 import envs
 from genmodels.book_recipe import Recipe
 from genmodels.viz import intervals
-from worldmodels.book_agents import begin
+from worldmodels.book_agents import begin, thousand_frames
 from worldmodels.config import Evaluation
 from worldmodels.evaluate import Score, score
 from worldmodels.interfaces import Policy
@@ -167,7 +167,7 @@ def main() -> None:
     recipe.figure("dreamer: return", next(line for line in run.done if line["stage"] == "evaluate")["agent"])
     recipe.figure("PPO: return", scored.mean)
     recipe.figure("PPO: standard deviation over episodes", scored.sd)
-    recipe.figure("dreamer: real frames, thousands", ours[-1][0])
+    recipe.figure("dreamer: real frames, thousands", thousand_frames(run))
     recipe.figure("PPO: real frames, thousands", model.num_timesteps * SKIP / 1000)
     recipe.figure("minutes of each", run.minutes)
     both = {"learning in the dream": ours, "Stable-Baselines3's PPO": theirs}
