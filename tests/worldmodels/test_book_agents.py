@@ -8,7 +8,7 @@ import pytest
 import envs
 from genmodels.book_recipe import Recipe, at_least, at_most
 from worldmodels.book_agents import Headline, begin, dream_and_wake, headline
-from worldmodels.config import Experiment
+from worldmodels.config import Choice, Experiment
 from worldmodels.presets import dodge, dodge_tiny
 
 
@@ -29,6 +29,10 @@ def in_two_rounds() -> Experiment:
     return replace(dodge_tiny(), rounds=2)
 
 
+def chosen_of_two() -> Experiment:
+    return replace(in_two_rounds(), choice=Choice(rounds=2))
+
+
 def test_dreams_and_the_world_are_told_beside_each_other(tmp_path: Path) -> None:
     hurried = recipe(tmp_path, "--fast")
     run = begin(hurried, in_two_rounds, minutes=10.0)
@@ -45,13 +49,15 @@ def test_dreams_and_the_world_are_told_beside_each_other(tmp_path: Path) -> None
 
 def test_a_whole_run_is_told_with_what_it_cost(tmp_path: Path) -> None:
     hurried = recipe(tmp_path, "--fast")
-    run = begin(hurried, in_two_rounds, minutes=10.0)
+    run = begin(hurried, chosen_of_two, minutes=10.0)
     run.quiet = True
     asked = Headline((at_least(70), at_least(90)), (at_most(1e-6), at_most(1e-9)), "none", (at_most(1e6), at_most(1e5)))
     headline(hurried, run, envs.make, asked)
     told = {figure["name"]: figure["value"] for figure in hurried.figures}
     rollouts = [line for line in run.done if line["stage"] == "rollout"]
-    assert told["real frames, thousands"] == rollouts[-1]["frames"] * 4 / 1000
+    (choice,) = [line for line in run.done if line["stage"] == "choice"]
+    assert told["real frames, thousands"] == (rollouts[-1]["frames"] + choice["frames"]) * 4 / 1000
+    assert told["the round whose agent was taken"] == choice["chosen"]
     assert told["its lowest episode"] <= told["its median over episodes"]
     apart = sum(line["seconds"] for line in run.done) - run.done[-1]["seconds"]
     assert told["minutes from nothing, evaluation apart"] * 60 == pytest.approx(apart)
