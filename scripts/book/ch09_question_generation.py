@@ -23,7 +23,8 @@ from genmodels.storage import write_bytes
 from genmodels.training import Shuffled, fit
 from genmodels.viz import curves, reading_map
 
-UNMARKED = 0.4  # of the passages to learn from
+FIRST = 1500  # steps on marked passages alone: to copy is learned sooner where it is told what
+UNMARKED = 0.5  # of the passages after them
 ATTENDING = 0.7  # of the minutes; without attention the loss soon stands still
 AT_ONCE = 50  # passages that are asked about side by side
 LENGTH = 32  # tokens of an answer and a question, which have fewer
@@ -31,28 +32,28 @@ LENGTH = 32  # tokens of an answer and a question, which have fewer
 Texts = Sequence[tuple[str, str]]
 
 
-def to_learn(read: Sequence[Passage], seed: int) -> Texts:
-    """Of each passage one question, and most often where its answer stands."""
+def to_learn(read: Sequence[Passage], seed: int, unmarked: float) -> Texts:
+    """Of each passage one question, and where its answer stands but in this share of them."""
     rng, texts = Random(seed), []
     for passage in read:
         i = rng.randrange(len(passage.questions))
-        texts.append((passage.text if rng.random() < UNMARKED else passage.marked(i), passage.asked(i)))
+        texts.append((passage.text if rng.random() < unmarked else passage.marked(i), passage.asked(i)))
     return texts
 
 
 def train(run: Recipe, name: str, spelling: Spelling, attention: bool, parts: Sequence[Texts]) -> T5:
-    """On short and long passages in turns."""
+    """On short and long passages in turns: parts that are marked, short and long, and then parts that are not always."""
     width, layers = run.count(128, 32), run.count(3, 1)
     t5 = T5(tokens=len(spelling), width=width, layers=layers, heads=4, attention=attention, lr=2e-3)
     data = [
         Pairs(*([spelling.encode(text, end=True) for text in side] for side in zip(*texts, strict=True))) for texts in parts
     ]
-    turns = [Shuffled(each, run.count(size, 4), run.seed) for each, size in zip(data, (32, 24), strict=True)]
+    turns = [Shuffled(each, run.count(size, 4), run.seed) for each, size in zip(data, (32, 24, 32, 24), strict=True)]
     folder = run.folder / name
     fit(
         t5,
         t5.updates(),
-        lambda step: turns[step % len(turns)](step // len(turns)),
+        lambda step: turns[step % 2 + 2 * (step >= FIRST)](step // 2),
         minutes=run.minutes * (ATTENDING if attention else 1.0 - ATTENDING),
         folder=folder,
         device=run.device,
@@ -127,7 +128,7 @@ def main() -> None:
     lengths = {"short": False, "long": True}
     learned = {name: passages(run.count(20_000, 100), run.seed, long=long) for name, long in lengths.items()}
     judged = {name: passages(run.count(300, 4), run.seed, "test", long=long) for name, long in lengths.items()}
-    parts = [to_learn(read, run.seed) for read in learned.values()]
+    parts = [to_learn(read, run.seed, unmarked) for unmarked in (0.0, UNMARKED) for read in learned.values()]
     texts = [text for part in parts for two in part for text in two]
     spelling = Spelling.of(texts, least=len(texts) // 200)
     spelling.save(run.folder / "spelling.json")
