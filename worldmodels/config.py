@@ -151,6 +151,8 @@ class MDNRNNConfig:
     """the size of a large reward"""
     dropout: float = 0.0
     """the share of h that is hidden, in training, from what is read off it"""
+    deep: int = 0
+    """units of layers before and behind the LSTM, in which pictures that move are foreseen further; 0: none"""
     patience: int = 0
     """steps without a reward above 0 that M foresees as it does an end; 0: it foresees ends alone"""
     window: int = 32
@@ -180,6 +182,7 @@ class MDNRNNConfig:
             reward_scale=self.reward_scale,
             foreseen=self.foreseen,
             dropout=self.dropout,
+            deep=self.deep,
         )
 
 

@@ -3,8 +3,9 @@
     h', c' = LSTM([z, act], (h, c))        z' ~ prod_d sum_k w_dk(h') N(mean_dk(h'), sd_dk(h')^2)
 
 h holds what the past says of the next moment. The form for TakeCover (`restart`) also reads whether the memory starts here and
-predicts, from h' alone, whether the next step is a start. Beyond the paper, M may learn rewards and ends from (h', z'), and
-predict the step z' - z instead of the place z' (`residual`).
+predicts, from h' alone, whether the next step is a start. Beyond the paper, M may learn rewards and ends from (h', z'),
+predict the step z' - z instead of the place z' (`residual`), and have layers before and behind the LSTM (`deep`): a code of
+pictures bends as what is seen in it moves, and one layer of gates unbends little.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from genmodels.distributions import GaussianMixture
 from genmodels.dynamics.prediction import Heads, Prediction
 from genmodels.dynamics.training_windows import Window, steps_of
 from genmodels.model import Model
-from genmodels.nn import MixtureHead
+from genmodels.nn import MixtureHead, mlp
 from genmodels.training import Optimizer, Update
 
 RESTART_WEIGHT = 10.0  # in the loss, of a step that ends an episode against one that does not, in the paper's form
@@ -55,6 +56,7 @@ class MDNRNN(Model):
         reward_weight, end_weight: of their losses; at 1 such a loss counts as much as the mean over the dimensions of z.
         foreseen: the end is learned from h' alone, before z' is drawn.
         dropout: the share of h' that is hidden from what is read off it, in training: few ends are soon known by heart.
+        deep: units of two layers that read (z, act) for the LSTM, and of one between h' and the mixtures; 0: no such layers.
     """
 
     cannot: ClassVar[dict[str, str]] = {
@@ -78,6 +80,7 @@ class MDNRNN(Model):
         end_weight: float = 1.0,
         foreseen: bool = False,
         dropout: float = 0.0,
+        deep: int = 0,
     ) -> None:
         super().__init__()
         if end and restart:
@@ -91,8 +94,11 @@ class MDNRNN(Model):
         self.predicts_reward, self.predicts_end = reward, end or restart
         self.restart, self.residual = restart, residual
         self.reward_scale, self.reward_weight = reward_scale, reward_weight
-        self.end_weight, self.dropout = end_weight, dropout
-        self.lstm = nn.LSTM(latent + actions + restart, hidden, batch_first=True)
+        self.end_weight, self.dropout, self.deep = end_weight, dropout, deep
+        read = latent + actions + restart
+        self.reading = mlp((read, deep, deep)) if deep else None
+        self.lstm = nn.LSTM(deep or read, hidden, batch_first=True)
+        self.telling = mlp((hidden, deep, hidden)) if deep else None
         self.mixture = MixtureHead(hidden, latent, mixtures, sigma_floor)
         self.heads = Heads(hidden, latent, reward, self.predicts_end, foreseen, linear=restart)
 
@@ -127,10 +133,11 @@ class MDNRNN(Model):
 
     def _input(self, z: Tensor, act: Tensor, restart: Tensor) -> Tensor:
         self._check(z, act)
-        return torch.cat([z, act, restart[..., None]] if self.restart else [z, act], -1)
+        x = torch.cat([z, act, restart[..., None]] if self.restart else [z, act], -1)
+        return x if self.reading is None else F.silu(self.reading(x))
 
     def _mixture(self, h: Tensor, z: Tensor) -> GaussianMixture:
-        logits, mean, log_sd = self.mixture(h)
+        logits, mean, log_sd = self.mixture(h if self.telling is None else h + self.telling(h))
         return GaussianMixture(logits, mean + z.unsqueeze(-1) if self.residual else mean, log_sd)
 
     def _check(self, z: Tensor, act: Tensor) -> None:

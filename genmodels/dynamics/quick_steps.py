@@ -191,10 +191,10 @@ class QuickSteps:
 def steps_of(memory: DynamicsModel, slots: int, precision: str = "fp32") -> Callable[..., tuple[Outcome, Any]]:
     """What takes N dreams of a memory one step on: (z, act, state, noise, temperature) -> the outcome and the state after it.
 
-    The state that is given may be changed by it. A memory that has no quick steps takes its own, in float32. In bf16 they are
-    the quicker ones of `FusedSteps`, where Numba is installed.
+    The state that is given may be changed by it. A memory that has no quick steps takes its own, in bf16 under autocast. In bf16
+    they are the quicker ones of `FusedSteps`, where Numba is installed.
     """
-    if type(memory).predict is MDNRNN.predict:
+    if type(memory).predict is MDNRNN.predict and not memory.deep:
         if precision == "bf16" and compiled.available():
             from genmodels.dynamics.fused_steps import FusedSteps
 
@@ -202,7 +202,8 @@ def steps_of(memory: DynamicsModel, slots: int, precision: str = "fp32") -> Call
         return QuickSteps(memory, slots, precision)  # type: ignore[arg-type]
 
     def step(z: Tensor, act: Tensor, state: Any, noise: Tensor, temperature: float = 1.0) -> tuple[Outcome, Any]:
-        prediction, after = memory.predict(z, act, state)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            prediction, after = memory.predict(z, act, state)
         return prediction.sample(noise, temperature), after
 
     return step

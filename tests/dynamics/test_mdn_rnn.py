@@ -15,8 +15,8 @@ from genmodels.training import Optimizer, Update, fit
 
 FORMS = pytest.mark.parametrize(
     "form",
-    [{}, {"residual": True}, {"restart": True}, {"reward": True, "end": True}],
-    ids=["paper", "residual", "restart", "heads"],
+    [{}, {"residual": True}, {"restart": True}, {"reward": True, "end": True}, {"residual": True, "end": True, "deep": 5}],
+    ids=["paper", "residual", "restart", "heads", "deep"],
 )
 
 

@@ -148,9 +148,18 @@ def test_a_model_that_steps_in_a_way_of_its_own_keeps_it() -> None:
 
     assert isinstance(steps_of(memory(), N), QuickSteps)
     assert isinstance(steps_of(memory(), N, "bf16"), FusedSteps)
+    assert not isinstance(steps_of(memory(deep=16), N), QuickSteps)
     still = Still(latent=6, actions=2, hidden=32)
     state = still.initial(N)
     with torch.no_grad():
         outcome, after = steps_of(still, N, "bf16")(torch.zeros(N, 6), torch.zeros(N, 2), state, torch.full((N, 12), 0.5))
     assert after is state
     assert outcome.z.shape == (N, 6)
+
+
+def test_a_deep_memory_steps_in_bf16_as_it_does_but_for_rounding() -> None:
+    model = memory(residual=True, end=True, foreseen=True, deep=16)
+    exact, rounded = (walk(model, steps_of(model, N, precision), 1.0, count=1) for precision in ("fp32", "bf16"))
+    for one, other in zip(exact, rounded, strict=True):
+        torch.testing.assert_close(other, one, atol=0.1, rtol=0.1)
+    assert not torch.equal(exact[0], rounded[0])
