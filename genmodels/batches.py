@@ -11,6 +11,8 @@ from torch import Tensor
 
 from genmodels.random_streams import stream
 
+Texts = Tensor | tuple[Tensor, Tensor]  # of tokens, (B, T), or with the lengths (B,) of those that are padded
+
 
 def checked(x: Tensor, shape: Sequence[int], owner: str) -> Tensor:
     """The examples x, if each is of this shape.
@@ -37,6 +39,20 @@ def checked_tokens(x: Tensor, tokens: int) -> Tensor:
     found = f", from {x.min().item():g} to {x.max().item():g}" if x.numel() else ""
     these = f"these are of shape {tuple(x.shape)} and {x.dtype}{found}"
     raise ValueError(f"texts are (B, T) of whole numbers from 0 to {tokens - 1}, {these}")
+
+
+def padded_tokens(texts: Texts, tokens: int) -> tuple[Tensor, Tensor]:
+    """Texts (B, T), and which of their places are real: (B, T)."""
+    x, lengths = (texts, None) if isinstance(texts, Tensor) else texts
+    x = checked_tokens(x, tokens)
+    n, longest = x.shape
+    if not longest:
+        raise ValueError("texts: each has at least one token, if only that of its end")
+    if lengths is None:
+        return x, torch.ones_like(x, dtype=torch.bool)
+    if lengths.shape != (n,) or not 1 <= lengths.min() <= lengths.max() <= longest:
+        raise ValueError(f"lengths is ({n},) of numbers from 1 to {longest}, not {lengths.tolist()}")
+    return x, torch.arange(longest, device=x.device) < lengths.to(x.device)[:, None]
 
 
 class Indexed(Protocol):

@@ -66,12 +66,20 @@ class Passage:
 
     def marked(self, i: int) -> str:
         """The passage with the answer of question i marked."""
-        start, end, _ = self.questions[i]
-        return f"{self.text[:start]}{MARKS[0]}{self.text[start:end]}{MARKS[1]}{self.text[end:]}"
+        return marked(self.text, *self.questions[i][:2])
 
     def asked(self, i: int) -> str:
         """The answer and the question."""
         return f"{self.answer(i)}{BETWEEN}{self.questions[i].text}"
+
+
+def marked(text: str, start: int, end: int) -> str:
+    """A passage with what stands from `start` to `end` marked.
+
+    >>> marked("She is a baker.", 9, 14)
+    'She is a [baker].'
+    """
+    return f"{text[:start]}{MARKS[0]}{text[start:end]}{MARKS[1]}{text[end:]}"
 
 
 def passages(n: int, seed: int, split: Split = "train", *, long: bool = False) -> list[Passage]:

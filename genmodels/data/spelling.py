@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import torch
@@ -72,6 +72,16 @@ class Spelling:
     def decode(self, numbers: Tensor) -> str:
         """Numbers (T,) as a text, up to the first end."""
         return self.vocabulary.decode(numbers)
+
+    def places(self, numbers: Tensor) -> list[tuple[int, int]]:
+        """Where each number (T,) of a text begins in it, and where it has ended.
+
+        >>> spelling = Spelling.of(["she lives", "she sees"], least=2)
+        >>> spelling.places(spelling.encode("she sees"))
+        [(0, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8)]
+        """
+        ends = list(accumulate((len(self.vocabulary.symbols[number]) for number in numbers.tolist()), initial=0))
+        return list(pairwise(ends))
 
     def _spelled(self, word: str) -> Iterator[str]:
         if word[0] == " ":

@@ -191,8 +191,8 @@ class QuickSteps:
 def steps_of(memory: DynamicsModel, slots: int, precision: str = "fp32") -> Callable[..., tuple[Outcome, Any]]:
     """What takes N dreams of a memory one step on: (z, act, state, noise, temperature) -> the outcome and the state after it.
 
-    The state that is given may be changed by it. A memory that has no quick steps takes its own, in bf16 under autocast. In bf16
-    they are the quicker ones of `FusedSteps`, where Numba is installed.
+    The state that is given may be changed by it. In bf16 they are the quicker ones of `FusedSteps`, where Numba is installed. A
+    memory that has no quick steps takes its own, and in bf16 those under autocast.
     """
     if type(memory).predict is MDNRNN.predict and not memory.deep:
         if precision == "bf16" and compiled.available():

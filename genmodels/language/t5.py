@@ -17,12 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genmodels.batches import checked_tokens
+from genmodels.batches import Texts, checked_tokens, padded_tokens
 from genmodels.model import LogProb, Model
 from genmodels.nn import Memory, Positions, Transformer
 from genmodels.training import Optimizer, Update
-
-Texts = Tensor | tuple[Tensor, Tensor]  # (B, T), or with the lengths (B,) of those that are padded
 
 
 class Written(NamedTuple):
@@ -95,12 +93,12 @@ class T5(Model):
 
     def scan(self, source: Texts, target: Texts) -> Tensor:
         """The logits of each token of the target, given those before it and the source: (B, T, tokens)."""
-        return self._scan(self._read(source), _padded(target, self.tokens)[0])
+        return self._scan(self._read(source), padded_tokens(target, self.tokens)[0])
 
     def loss(self, pair: tuple[Texts, Texts]) -> tuple[Tensor, dict[str, Tensor]]:
         """Minus the log-probability of a token of the target in nats, mean over all real ones; how many are told right."""
         source, target = pair
-        y, real = _padded(target, self.tokens)
+        y, real = padded_tokens(target, self.tokens)
         logits, true = self._scan(self._read(source), y)[real].float(), y[real]
         return F.cross_entropy(logits, true), {"accuracy": (logits.argmax(-1) == true).float().mean()}
 
@@ -111,11 +109,11 @@ class T5(Model):
 
     def _told(self, pair: tuple[Texts, Texts]) -> Tensor:
         """How many tokens of a batch's targets are real."""
-        return _padded(pair[1], self.tokens)[1].sum()
+        return padded_tokens(pair[1], self.tokens)[1].sum()
 
     def _read(self, source: Texts) -> Written:
         """The source behind the encoder, before anything is written."""
-        x, seen = _padded(source, self.tokens)
+        x, seen = padded_tokens(source, self.tokens)
         context, _ = self.encoder(self.vectors(x), seen=seen)
         if self.attention:
             return Written(context, seen, Memory())
@@ -166,24 +164,10 @@ class Reading:
     @torch.no_grad()
     def token_nats(self, target: Texts) -> Tensor:
         """log p(y_t | y_<t, source) of each token of a target for each source: (B, T), and 0 where there is padding."""
-        y, real = _padded(target, self.model.tokens)
+        y, real = padded_tokens(target, self.model.tokens)
         nats = self.model._scan(self.state, y).float().log_softmax(-1).gather(-1, y[..., None])[..., 0]
         return nats.where(real, 0.0)
 
     def log_prob(self, target: Texts) -> LogProb:
         """log p(target | source) for each source, summed over the target's tokens, which is exact."""
         return LogProb(self.token_nats(target).double().sum(1).float(), "exact")
-
-
-def _padded(texts: Texts, tokens: int) -> tuple[Tensor, Tensor]:
-    """Texts (B, T), and which of their places are real: (B, T)."""
-    x, lengths = (texts, None) if isinstance(texts, Tensor) else texts
-    x = checked_tokens(x, tokens)
-    n, longest = x.shape
-    if not longest:
-        raise ValueError("texts: each has at least one token, if only that of its end")
-    if lengths is None:
-        return x, torch.ones_like(x, dtype=torch.bool)
-    if lengths.shape != (n,) or not 1 <= lengths.min() <= lengths.max() <= longest:
-        raise ValueError(f"lengths is ({n},) of numbers from 1 to {longest}, not {lengths.tolist()}")
-    return x, torch.arange(longest, device=x.device) < lengths.to(x.device)[:, None]

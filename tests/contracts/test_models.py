@@ -32,7 +32,7 @@ from genmodels.dynamics import MDNRNN, Window, Windows
 from genmodels.energy import DBN, NCSN, RBM, EnergyModel
 from genmodels.flows import FFJORD, Glow, MultiScaleRealNVP, RealNVP
 from genmodels.gans import DCGAN, GAN, WGAN, WGANGP, ConditionalGAN
-from genmodels.language import BERT, GPT, T5
+from genmodels.language import BERT, GPT, T5, Tagger
 from genmodels.language.alignment import DPO, PPO, RewardModel
 from genmodels.model import Autoencodes, Density, Interpolates, LogProb, Model, NotSupported, Samples, load
 from genmodels.training import Hook, fit
@@ -395,6 +395,17 @@ EXAMPLES += [
         + (3 * 16 + 2 * (linear(8, 8) + linear(8, 16) + linear(8, 8)) + linear(8, 32) + linear(32, 8))
         + 2 * 16,
         lambda n: (outfits(n), outfits(n)[:, 1:4]),
+        set(),
+        noisy=False,
+        sized=False,
+    ),
+    Example(
+        "tagger",
+        Tagger,
+        {"tokens": 7, "kinds": 3, "width": 8, "layers": 1, "heads": 2},
+        # the tokens; a block's norms, attention and layers; the last norm; the kinds
+        7 * 8 + (2 * 16 + linear(8, 8) + linear(8, 16) + linear(8, 8) + linear(8, 32) + linear(32, 8)) + 16 + linear(8, 3),
+        lambda n: (outfits(n), outfits(n) % 3),
         set(),
         noisy=False,
         sized=False,
