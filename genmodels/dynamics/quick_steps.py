@@ -194,12 +194,12 @@ def steps_of(memory: DynamicsModel, slots: int, precision: str = "fp32") -> Call
     The state that is given may be changed by it. In bf16 they are the quicker ones of `FusedSteps`, where Numba is installed. A
     memory that has no quick steps takes its own, and in bf16 those under autocast.
     """
-    if type(memory).predict is MDNRNN.predict and not memory.deep:
+    if isinstance(memory, MDNRNN) and type(memory).predict is MDNRNN.predict and not memory.deep:
         if precision == "bf16" and compiled.available():
             from genmodels.dynamics.fused_steps import FusedSteps
 
-            return FusedSteps(memory, slots)  # type: ignore[arg-type]
-        return QuickSteps(memory, slots, precision)  # type: ignore[arg-type]
+            return FusedSteps(memory, slots)
+        return QuickSteps(memory, slots, precision)
 
     def step(z: Tensor, act: Tensor, state: Any, noise: Tensor, temperature: float = 1.0) -> tuple[Outcome, Any]:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
