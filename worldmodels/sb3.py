@@ -30,6 +30,7 @@ import stable_baselines3
 import torch
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor, nn
@@ -242,6 +243,7 @@ class SB3Learner(Learner):
             model: BaseAlgorithm = found(
                 "MlpPolicy", env, policy_kwargs=shape, seed=_short(self.seed), device="cpu", verbose=0, **settings
             )
+        model.set_logger(Logger(None, []))  # one of their own begins a folder for temporary files, which stays
         with torch.no_grad():
             for target, name in zip(_actor(model), self.controller.state_dict(), strict=True):
                 target.copy_(self._start[name])

@@ -17,6 +17,7 @@ from gymnasium import spaces
 from gymnasium.vector import VectorWrapper
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecFrameStack, VecMonitor, VecNormalize
 from torch import nn
 
@@ -122,6 +123,7 @@ def learn(seed: int, minutes: float, fast: bool) -> tuple[stable_baselines3.PPO,
             seed=seed,
             device="cpu",
         )
+        model.set_logger(Logger(None, []))  # Watch tells what there is to tell
         watch = Watch(minutes)
         model.learn(4_000_000, callback=watch)
     return model, watch.curve
