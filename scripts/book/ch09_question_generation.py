@@ -26,6 +26,7 @@ from genmodels.training import Shuffled, fit
 from genmodels.viz import curves, reading_map
 
 FINDING = 0.1  # of the minutes; the others are for asking, with attention and without
+SHORT = 800  # steps on short passages alone: what to copy is learned many times as soon where there is less to choose from
 AT_ONCE = 50  # passages that are asked about side by side
 LENGTH = 32  # tokens of an answer and a question, which have fewer
 
@@ -40,12 +41,12 @@ def inside(spelling: Spelling, passage: Passage) -> Tensor:
 
 
 def teach(run: Recipe, name: str, model: Tagger | T5, parts: Sequence[Pairs], share: float) -> None:
-    """Train on short and long passages in turns, for a share of the recipe's minutes."""
+    """Train on short passages, and then on short and long ones in turns, for a share of the recipe's minutes."""
     turns = [Shuffled(each, run.count(size, 4), run.seed) for each, size in zip(parts, (32, 24), strict=True)]
     fit(
         model,
         model.updates(),
-        lambda step: turns[step % 2](step // 2),
+        lambda step: turns[step % 2 if step >= SHORT else 0](step),
         minutes=share * run.minutes,
         folder=run.folder / name,
         device=run.device,
