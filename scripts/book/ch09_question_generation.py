@@ -36,8 +36,8 @@ Texts = Sequence[tuple[str, str]]
 def inside(spelling: Spelling, passage: Passage) -> Tensor:
     """Which tokens of a passage belong to an answer, as 0 and 1."""
     places = spelling.places(spelling.encode(passage.text))
-    spans = [(question.start, question.end) for question in passage.questions]
-    return torch.tensor([int(any(start < end and begin < stop for begin, stop in spans)) for start, end in places])
+    answers = [(question.start, question.end) for question in passage.questions]
+    return torch.tensor([int(any(first < end and start < last for first, last in answers)) for start, end in places])
 
 
 def teach(run: Recipe, name: str, model: Tagger | T5, parts: Sequence[Pairs], share: float) -> None:
