@@ -50,6 +50,8 @@ class Collect:
     """standard deviation of the noise on the agent's actions, in every second slot; the others explore nothing"""
     recent: float = 0.5
     """share of V's and M's batches from the last round's episodes, in later rounds"""
+    mirror: tuple[float, ...] = ()
+    """where the mirror image of an episode is one too: -1 for each number of an action that has the other sign there, else 1"""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -34,13 +34,33 @@ from genmodels.distributions import DiagonalGaussian
 from genmodels.nn import for_looking
 from genmodels.progress import Display
 from genmodels.storage import Corrupt
-from worldmodels.replay_store import Replay
 from worldmodels.sealed_lines import SealedLines
-from worldmodels.types import Entry
+from worldmodels.types import Entry, Frames
 
 FACTS, JOURNAL = "latents.json", "episodes.jsonl"
 VERSION = 1
 TOGETHER = 1024  # frames, at least, between one fsync and the next
+
+
+class Played(Protocol):
+    """What was played: a `Replay`, or what is read like one."""
+
+    @property
+    def action_size(self) -> int:
+        """The numbers of an action."""
+
+    @property
+    def episodes(self) -> list[Entry]:
+        """All but the arrays."""
+
+    def obs(self, index: int) -> Frames:
+        """The frames of one episode, (T + 1, H, W, 3) of bytes."""
+
+    def act(self, index: int) -> NDArray[np.float32]:
+        """Its actions, (T, A)."""
+
+    def rew(self, index: int) -> NDArray[np.float32]:
+        """Its rewards, (T,)."""
 
 
 class Seen(NamedTuple):
@@ -93,7 +113,7 @@ class Latents:
     @classmethod
     def encode(
         cls,
-        replay: Replay,
+        replay: Played,
         vision: nn.Module,
         folder: str | Path,
         *,
@@ -177,7 +197,7 @@ def _columns(facts: dict[str, Any]) -> dict[str, tuple[str, int]]:
     return {"mean": latent, "log_sd": latent, "act": ("float32", facts["action_size"]), "rew": ("float32", 1)}
 
 
-def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: str, precision: str, quiet: bool) -> None:
+def _encode(replay: Played, vision: nn.Module, folder: Path, batch: int, dtype: str, precision: str, quiet: bool) -> None:
     facts = {
         "version": VERSION,
         "vision": checksum(vision),
@@ -196,14 +216,14 @@ def _encode(replay: Replay, vision: nn.Module, folder: Path, batch: int, dtype: 
         os.truncate(folder / f"{name}.bin", row * width * np.dtype(kind).itemsize)  # what a killed run left of an episode
     eye = for_looking(vision)
     todo, began, figures = replay.episodes[len(journal.lines) :], time.monotonic(), {"frames": row}
-    with Display(len(replay), None, unit="episode", quiet=quiet or not todo) as display:
+    with Display(len(replay.episodes), None, unit="episode", quiet=quiet or not todo) as display:
         for group in _groups(todo):
             seen = mapped(partial(_rows, replay, eye, facts), group, torch.get_num_threads())
             lines = [{"episode": entry.seal, "length": entry.length, "end": entry.end} for entry in group]
             _add(folder, columns, journal, lines, seen)
             figures["frames"] += sum(entry.frames for entry in group)
             done = group[-1].index + 1
-            display.show(done, time.monotonic() - began, lambda: figures, last=done == len(replay))
+            display.show(done, time.monotonic() - began, lambda: figures, last=done == len(replay.episodes))
 
 
 def _add(
@@ -229,7 +249,7 @@ def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
             group = []
 
 
-def _rows(replay: Replay, vision: nn.Module, facts: dict[str, Any], entry: Entry) -> list[NDArray[Any]]:
+def _rows(replay: Played, vision: nn.Module, facts: dict[str, Any], entry: Entry) -> list[NDArray[Any]]:
     """What an episode adds to each of the files."""
     mean, log_sd = _see(replay, vision, facts, entry)
     act, rew = np.pad(replay.act(entry.index), ((0, 1), (0, 0))), np.pad(replay.rew(entry.index), (0, 1))[:, None]
@@ -241,7 +261,7 @@ def _rows(replay: Replay, vision: nn.Module, facts: dict[str, Any], entry: Entry
 
 @torch.no_grad()
 def _see(
-    replay: Replay, vision: nn.Module, facts: dict[str, Any], entry: Entry
+    replay: Played, vision: nn.Module, facts: dict[str, Any], entry: Entry
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The mean and log_sd of each frame of an episode, in blocks that begin with it."""
     device, obs = next(vision.parameters()).device, torch.from_numpy(replay.obs(entry.index))

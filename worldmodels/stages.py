@@ -32,6 +32,7 @@ from worldmodels.evolution import Evolution, Fitness
 from worldmodels.interfaces import Learner, MakeEnv, Policy
 from worldmodels.latents import Latents
 from worldmodels.learner_loop import improve
+from worldmodels.mirror import Mirrored, now_and_then
 from worldmodels.playing import Batch, Cast, Contest, mean_returns, play_batch, play_contest, seal
 from worldmodels.ppo import PPO
 from worldmodels.replay_store import FrameBatches, Replay
@@ -128,7 +129,11 @@ def train_vision(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     about = run.experiment.vision
     steps = about.steps + (min(turn, about.rounds or turn) - 1) * about.later_steps
     with Replay.open(run / "replay") as replay:
-        examples = FrameBatches(replay, about.batch, run.seed(Stage.VISION), **_weight_on_recent(run, turn))
+        examples: Callable[[int], torch.Tensor] = FrameBatches(
+            replay, about.batch, run.seed(Stage.VISION), **_weight_on_recent(run, turn)
+        )
+        if run.experiment.collect.mirror:
+            examples = now_and_then(examples)
         height, width = replay.obs_shape[:2]
         model = seeded(run, Stage.VISION, lambda: about.build((3, height, width)))
         return fit_further(run, model, examples, steps, Stage.VISION, about.lr)
@@ -141,7 +146,9 @@ def encode(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     """See every frame once."""
     vision = Model.load(run / "vision")
     with Replay.open(run / "replay") as replay:
-        latents = Latents.encode(replay, vision, run / "latents", precision=quick_precision(), quiet=run.quiet)
+        signs = run.experiment.collect.mirror
+        played = Mirrored(replay, signs) if signs else replay
+        latents = Latents.encode(played, vision, run / "latents", precision=quick_precision(), quiet=run.quiet)
     return {"frames": latents.frames}
 
 
@@ -153,7 +160,7 @@ def train_memory(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     about = run.experiment.memory
     steps = about.steps + (turn - 1) * about.later_steps
     latents = Latents.open(run / "latents")
-    share = _weight_on_recent(run, turn)
+    share = _weight_on_recent(run, turn, 2 if run.experiment.collect.mirror else 1)
     examples = WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY), patience=about.patience, **share)
     model = seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
     return fit_further(run, model, examples, steps, Stage.MEMORY, about.lr)
@@ -326,10 +333,10 @@ def seeded(run: Run, stage: Stage, build: Callable[[], Any]) -> Any:
         return build()
 
 
-def _weight_on_recent(run: Run, turn: int) -> dict[str, Any]:
-    """In later rounds, what share of a batch is from the last one's episodes, and how many those are."""
+def _weight_on_recent(run: Run, turn: int, each: int = 1) -> dict[str, Any]:
+    """In later rounds, what share of a batch is from the last one's episodes, and how many those are: `each` of one played."""
     about = run.experiment.collect
-    return {"recent": about.recent, "recent_episodes": about.agent_episodes} if turn > 1 else {}
+    return {"recent": about.recent, "recent_episodes": each * about.agent_episodes} if turn > 1 else {}
 
 
 def fit_further(run: Run, model: Model, batches: Any, steps: int, stage: Stage, lr: float) -> dict[str, float]:

@@ -38,6 +38,7 @@ from worldmodels.interfaces import MakeEnv
 from worldmodels.latents import Latents
 from worldmodels.learner_loop import improve
 from worldmodels.rationed_evolution import SHARES, Meter, Rationed
+from worldmodels.replay_store import Replay
 from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage, versions
 from worldmodels.starts import beginnings
@@ -94,7 +95,8 @@ def sweep(run: Run, make_env: MakeEnv, settings: Settings) -> None:
 def ablation(run: Run, make_env: MakeEnv, settings: Settings) -> None:
     """The four arms. They differ in what C sees, and in nothing else: seeds, frames, episodes are the same."""
     whole, last = run.experiment, run.experiment.rounds
-    budget = round(settings.frames * Latents.open(run / "latents").frames)
+    with Replay.open(run / "replay") as replay:
+        budget = round(settings.frames * replay.frames_total)
     memory = replace(whole.memory, steps=whole.memory.steps + (last - 1) * whole.memory.later_steps)
     for name, sees in ARMS.items():
         if run.is_done(Stage.ABLATION, last, name):
