@@ -71,7 +71,7 @@ def finder(run: Recipe, spelling: Spelling, learned: Sequence[Sequence[Passage]]
 def asker(run: Recipe, spelling: Spelling, learned: Sequence[Texts], attention: bool) -> T5:
     """What asks for the answer that is marked."""
     width, layers = run.count(128, 32), run.count(3, 1)
-    t5 = T5(tokens=len(spelling), width=width, layers=layers, heads=4, attention=attention, lr=2e-3)
+    t5 = T5(tokens=len(spelling), width=width, layers=layers, heads=4, attention=attention, lr=1e-3)
     parts = [
         Pairs(*([spelling.encode(text, end=True) for text in side] for side in zip(*texts, strict=True))) for texts in learned
     ]
