@@ -1,8 +1,8 @@
 """Chapter 12: the paper's second task, by a controller that learns in dreams alone; the whole of `run.py takecover`.
 
-Rounds of playing, seeing, remembering and dreaming; then 100 held-out games of the paper's own configuration (2,100 tics, one
-point for each that is survived). The last agent is taken as it is: none is chosen among several. A policy that sees nothing and
-sweeps from wall to wall gets beyond the 750 that count as solved, so the agent is held against that too.
+Rounds of playing, seeing, remembering and dreaming; the agents of the last ones play against one another, and the best is
+judged by 100 held-out games of the paper's own configuration (2,100 tics, one point for each that is survived). A policy that
+sees nothing and sweeps from wall to wall gets beyond the 750 that count as solved, so the agent is held against that too.
 """
 
 import contextlib
@@ -53,8 +53,8 @@ def sweep(recipe: Recipe, run: Run) -> None:
 
 def main() -> None:
     """The chain, its score, its cost, and the blind sweep's score."""
-    recipe = Recipe(__doc__, row=46, system="TakeCover, whole", minutes=45.0)
-    run = begin(recipe, takecover, minutes=45.0, evaluation=Evaluation(baselines="random"))
+    recipe = Recipe(__doc__, row=46, system="TakeCover, whole", minutes=80.0)
+    run = begin(recipe, takecover, minutes=80.0, evaluation=Evaluation(baselines="random"))
     headline(recipe, run, envs.make, ASKED)
     sweep(recipe, run)
     recipe.finish()
