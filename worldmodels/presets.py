@@ -104,14 +104,14 @@ def takecover() -> Experiment:
     """DoomTakeCover, the controller trained in the dream alone."""
     return Experiment(
         world=World("takecover", {"repeat": 4}, slots=16),
-        collect=Collect(episodes=4096, policy="held", span=24, agent_episodes=256, mirror=(-1.0,)),
+        collect=Collect(episodes=4096, policy="held", span=24, agent_episodes=384, mirror=(-1.0,)),
         vision=VAEConfig(latent=64, sd=0.08, heavy_rows=(22, 52), row_weight=6.0, steps=4000, later_steps=600, rounds=3),
-        memory=MDNRNNConfig(hidden=512, deep=512, reward=False, foreseen=True, steps=1500, later_steps=300),
+        memory=MDNRNNConfig(hidden=512, deep=512, reward=False, foreseen=True, steps=2000, later_steps=500),
         controller=ControllerConfig(hidden=(64,)),
         dream=Dream(horizon=525, alive=4.0),
-        learner=Gradient(iterations=150, dreams=4096, length=4, gamma=0.985, lr=5e-4),
+        learner=Gradient(iterations=150, dreams=4096, length=4, gamma=0.985, lr=5e-4, sd=0.5, sd_last=0.2, sd_rounds=4),
         choice=Choice(rounds=4, episodes=64),
-        rounds=6,
+        rounds=8,
         workers=2,
     )
 
@@ -119,12 +119,14 @@ def takecover() -> Experiment:
 def takecover_tiny() -> Experiment:
     """DoomTakeCover in less than ten minutes."""
     whole = takecover()
+    assert isinstance(whole.learner, Gradient)
     return replace(
         whole,
         collect=replace(whole.collect, episodes=512, mirror=()),
         vision=replace(whole.vision, latent=48, steps=1500),
         memory=replace(whole.memory, hidden=256, deep=0, steps=1500),
         dream=replace(whole.dream, horizon=150),
+        learner=replace(whole.learner, sd=0.8, sd_last=0.3, sd_rounds=0),
         choice=Choice(),
         evaluation=Evaluation(episodes=64, baselines="random"),
         rounds=1,
