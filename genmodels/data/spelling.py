@@ -78,7 +78,7 @@ class Spelling:
 
         >>> spelling = Spelling.of(["she lives", "she sees"], least=2)
         >>> spelling.places(spelling.encode("she sees"))
-        [(0, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8)]
+        [(0, 3), (3, 4), (4, 5), (5, 6), (6, 8)]
         """
         ends = list(accumulate((len(self.vocabulary.symbols[number]) for number in numbers.tolist()), initial=0))
         return list(pairwise(ends))
