@@ -26,7 +26,7 @@ from genmodels.training import Shuffled, fit
 from genmodels.viz import curves, reading_map
 
 FINDING = 0.1  # of the minutes; the others are for asking, with attention and without
-SHORT = 800  # steps on short passages alone: what to copy is learned many times as soon where there is less to choose from
+SHORT = 800  # steps on short passages alone: copying is learned sooner where there is less to choose from
 AT_ONCE = 50  # passages that are asked about side by side
 LENGTH = 32  # tokens of an answer and a question, which have fewer
 
