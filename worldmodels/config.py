@@ -236,6 +236,8 @@ class Evolve:
     """a diagonal covariance: for many weights"""
     judge_every: int = 10
     """generations between judgements on held-out luck"""
+    judgements: int = 1
+    """how often each that is judged plays its episodes"""
     where: Literal["dream", "real"] = "dream"
     """where candidates play"""
     at_once: int = 64

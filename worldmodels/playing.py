@@ -2,7 +2,7 @@
 
 Batch    so many episodes, to be learned from          -> the episodes, as they end
 Bout     so many episodes, by an agent of its own      -> what each earned
-Contest  candidates, each on the same episodes         -> their mean returns
+Contest  candidates, each on the same episodes         -> what they are worth
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from worldmodels.agent import Agent
 from worldmodels.backends import Keep
 from worldmodels.blind_policies import Wanderer
 from worldmodels.config import Experiment
+from worldmodels.evolution import Worth
 from worldmodels.interfaces import MakeEnv, Policy
 from worldmodels.rollout import Played, rollout
 from worldmodels.types import Episode
@@ -109,20 +110,13 @@ def play_bout(cast: Cast, task: Bout, keep: Keep) -> list[Played]:
         return rollout(env, agent, task.episodes, quiet=True)
 
 
-def play_contest(cast: Cast, task: Contest, keep: Keep) -> NDArray[np.float64]:
-    """The mean return of each candidate."""
+def play_contest(cast: Cast, task: Contest, keep: Keep) -> Worth:
+    """What each candidate is worth."""
     vision, memory, controller = _models(cast)
     sees, seeds = cast.experiment.controller.sees, [seed for _ in task.candidates for seed in task.seeds]
     agent = Agent(vision, memory, controller, sees, population=torch.from_numpy(task.candidates), precision=cast.precision)
     with contextlib.closing(_one_core(cast, 0, slots=len(seeds))) as env:
-        played = rollout(env, agent, len(seeds), seed=seeds, quiet=True)
-    return mean_returns(played, len(task.candidates))
-
-
-def mean_returns(played: list[Played], candidates: int) -> NDArray[np.float64]:
-    """Of candidates that shared the slots in equal parts."""
-    returns = np.array([one.ret for one in sorted(played, key=lambda one: one.slot)])
-    return returns.reshape(candidates, -1).mean(axis=1)
+        return Worth.of(rollout(env, agent, len(seeds), seed=seeds, quiet=True), len(task.candidates))
 
 
 def explorer(cast: Cast, env: VectorEnv, seed: int) -> Policy:

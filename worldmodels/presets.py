@@ -141,7 +141,7 @@ def carracing_evolved() -> Experiment:
         world=replace(whole.world, options={**whole.world.options, "actions": 3}),
         collect=replace(whole.collect, episodes=1024, drift=(0.0, 0.0, -1.0)),
         controller=ControllerConfig(),
-        learner=Evolve(iterations=100, repeats=4, where="real"),
+        learner=Evolve(iterations=80, repeats=2, judgements=8, where="real"),
         choice=Choice(),
         rounds=1,
     )

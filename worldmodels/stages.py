@@ -12,7 +12,6 @@ import gymnasium
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 
 from genmodels import checkpoints
 from genmodels.data_parallel import crew
@@ -28,12 +27,12 @@ from worldmodels.agent import Agent
 from worldmodels.config import Baselines, Evolve, StableBaselines
 from worldmodels.controller import Controller, Reflex, sight_size
 from worldmodels.dream import DreamVectorEnv
-from worldmodels.evolution import Evolution, Fitness
+from worldmodels.evolution import Evolution, Fitness, Worth
 from worldmodels.interfaces import Learner, MakeEnv, Policy
 from worldmodels.latents import Latents
 from worldmodels.learner_loop import improve
 from worldmodels.mirror import Mirrored, now_and_then
-from worldmodels.playing import Batch, Cast, Contest, mean_returns, play_batch, play_contest, seal
+from worldmodels.playing import Batch, Cast, Contest, play_batch, play_contest, seal
 from worldmodels.ppo import PPO
 from worldmodels.replay_store import FrameBatches, Replay
 from worldmodels.replay_writer import ReplayWriter
@@ -217,6 +216,7 @@ def _learner(
             sigma=about.sigma,
             diagonal=about.diagonal,
             judge_every=about.judge_every,
+            judgements=about.judgements,
             seed=seed,
         )
     if isinstance(about, StableBaselines):
@@ -251,31 +251,31 @@ def _learner(
 
 
 def dream_fitness(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], controller: Controller) -> Fitness:
-    """Mean returns of candidates in the dream, each on the same luck."""
+    """What candidates are worth in the dream, each on the same luck."""
     about = run.experiment.learner
     assert isinstance(about, Evolve)
     worlds = {count: dream(run, memory, space, count * about.repeats, shared=about.repeats) for count in (about.population, 3)}
 
-    def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
+    def fitness(candidates: torch.Tensor, seed: int) -> Worth:
         env = worlds[len(candidates)]
-        played = rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True)
-        return mean_returns(played, len(candidates))
+        return Worth.of(rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True), len(candidates))
 
     return fitness
 
 
 def real_fitness(run: Run, make_env: MakeEnv, controller: Controller) -> Fitness:
-    """Mean returns of candidates in the real environment, each on the same episodes."""
+    """What candidates are worth in the real environment, each on the same episodes."""
     about = run.experiment.learner
     assert isinstance(about, Evolve)
     parts = seal(Model.load(run / "vision"), Model.load(run / "memory"), controller)
     cast = Cast(run.experiment, make_env, parts, quick_precision())
     each = max(1, about.at_once // about.repeats)
 
-    def fitness(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
+    def fitness(candidates: torch.Tensor, seed: int) -> Worth:
         seeds = tuple((seed >> 33) + repeat for repeat in range(about.repeats))
         tasks = [Contest(part.numpy(), seeds) for part in candidates.split(each)]
-        return np.concatenate(list(run.backend.map(play_contest, cast, tasks)))
+        parts = list(run.backend.map(play_contest, cast, tasks))
+        return Worth(np.concatenate([part.returns for part in parts]), sum(part.frames for part in parts))
 
     return fitness
 

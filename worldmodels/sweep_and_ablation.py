@@ -37,7 +37,7 @@ from worldmodels.evolution import Evolution
 from worldmodels.interfaces import MakeEnv
 from worldmodels.latents import Latents
 from worldmodels.learner_loop import improve
-from worldmodels.rationed_evolution import SHARES, Meter, Rationed
+from worldmodels.rationed_evolution import SHARES, Rationed
 from worldmodels.replay_store import Replay
 from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage, versions
@@ -153,21 +153,21 @@ def evolve(run: Run, make_env: MakeEnv, frames: int) -> Mapping[str, float]:
     memory, space, about = Model.load(run / "memory"), stages.actions(run, make_env), run.experiment.learner
     assert isinstance(about, Evolve)
     controller: Controller = stages.new_controller(run, memory, space)
-    meter = Meter()
     evolution = Evolution(
         controller,
-        stages.real_fitness(run, meter.around(make_env), controller),
+        stages.real_fitness(run, make_env, controller),
         population=about.population,
         sigma=about.sigma,
         diagonal=about.diagonal,
         judge_every=about.judge_every,
+        judgements=about.judgements,
         seed=run.seed(Stage.CONTROLLER, 1),
     )
     folder = run / "controller"
-    learner = Rationed(evolution, meter, frames)
+    learner = Rationed(evolution, frames)
     improve(learner, SHARES, folder / "round-1", quiet=run.quiet)
     controller.save(folder)
-    return {"frames": meter.frames, "generations": learner.generation}
+    return {"frames": evolution.frames, "generations": learner.generation}
 
 
 # ---------------------------------------------------------------------------------------------------------------- variants

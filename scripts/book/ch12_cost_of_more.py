@@ -19,7 +19,6 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 import envs
 from genmodels.book_recipe import Recipe
@@ -28,8 +27,7 @@ from genmodels.viz import intervals
 from worldmodels.blind_policies import Wanderer
 from worldmodels.controller import Controller, Reflex
 from worldmodels.dream import DreamVectorEnv
-from worldmodels.evolution import Evolution
-from worldmodels.playing import mean_returns
+from worldmodels.evolution import Evolution, Worth
 from worldmodels.replay_store import FrameBatches, Replay
 from worldmodels.rollout import rollout, steps
 from worldmodels.starts import Starts
@@ -92,17 +90,16 @@ def more_candidates(run: Recipe) -> None:
         env = dreams(population * REPEATS, shared=REPEATS, horizon=run.count(HORIZON, 3))
         controller = Controller(env.single_observation_space.shape[0], ACTIONS)
 
-        fitness = partial(mean_return_of, env, controller)
+        fitness = partial(worth, env, controller)
         learner = Evolution(controller, fitness, population=population, judge_every=10**6)
         generations = (learner.iterate(number) for number in count())
         costs[population] = seconds(partial(next, generations), 15 * run.minutes)
     report(run, "candidates", costs, "seconds a generation", "candidates a second")
 
 
-def mean_return_of(env: DreamVectorEnv, controller: Controller, candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
+def worth(env: DreamVectorEnv, controller: Controller, candidates: torch.Tensor, seed: int) -> Worth:
     """Each candidate's, in slots of its own."""
-    played = rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True)
-    return mean_returns(played, len(candidates))
+    return Worth.of(rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True), len(candidates))
 
 
 def more_frames(run: Recipe) -> None:

@@ -120,7 +120,7 @@ def found(folder: Path, where: Backend) -> dict[str, bytes]:
     for turn in (1, 2):
         stages.collect(run, envs.make, turn)
     candidates = torch.randn(6, len(controller.vector()), generator=torch.Generator().manual_seed(1))
-    fitness = stages.real_fitness(run, envs.make, controller)(candidates, 1 << 40)
+    fitness = stages.real_fitness(run, envs.make, controller)(candidates, 1 << 40).returns
     with Replay.open(folder / "replay") as replay:
         told = {f"{part} {i}": getattr(replay, part)(i).tobytes() for i in range(len(replay)) for part in ("obs", "act")}
         facts = [sorted(one.facts.items()) for one in replay.episodes]

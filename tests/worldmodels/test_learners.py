@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from genmodels import checkpoints
 from worldmodels.controller import Controller, Reflex
-from worldmodels.evolution import Evolution
+from worldmodels.evolution import Evolution, Worth
 from worldmodels.interfaces import Learner
 from worldmodels.learner_loop import improve
 from worldmodels.ppo import PPO, Stretch, gae
-from worldmodels.rollout import rollout
+from worldmodels.rollout import Played, rollout
 
 BOX = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float32)
 
@@ -56,10 +56,9 @@ def controller(discrete: bool = False, seed: int = 0) -> Controller:
 
 
 def fitness(made: Controller) -> Any:
-    def of(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
+    def of(candidates: torch.Tensor, seed: int) -> Worth:
         played = rollout(Point(4 * len(candidates)), Reflex(made, candidates), 4 * len(candidates), seed=seed >> 1, quiet=True)
-        returns = np.array([one.ret for one in sorted(played, key=lambda one: one.slot)])
-        return returns.reshape(len(candidates), 4).mean(1)
+        return Worth.of(played, len(candidates))
 
     return of
 
@@ -165,21 +164,30 @@ def test_the_elite_is_judged_on_luck_no_generation_had() -> None:
     """Fitness that rewards the seed of a generation, and nothing else: training scores rise, the elite's claim does not."""
     seeds: list[int] = []
 
-    def lucky(candidates: torch.Tensor, seed: int) -> NDArray[np.float64]:
+    def lucky(candidates: torch.Tensor, seed: int) -> Worth:
         seeds.append(seed)
-        return np.arange(len(candidates), dtype=float) + seed % 7
+        return Worth(np.arange(len(candidates), dtype=float) + seed % 7, 10)
 
-    learner = Evolution(controller(), lucky, population=6, judge_every=2)
+    learner = Evolution(controller(), lucky, population=6, judge_every=2, judgements=3)
     for iteration in range(4):
         figures = learner.iterate(iteration)
-    held_out = seeds[2]
-    assert seeds == [seeds[0], seeds[1], held_out, seeds[3], seeds[4], held_out]
-    assert len(set(seeds)) == 5
-    assert figures["held_out"] == 2.0 + held_out % 7
+    held_out = seeds[2:5]
+    assert seeds == [*seeds[:2], *held_out, *seeds[5:7], *held_out]
+    assert len(set(seeds)) == 7
+    assert figures["held_out"] == pytest.approx(2.0 + np.mean([luck % 7 for luck in held_out]))
+    assert figures["frames"] == 10 * len(seeds)
+
+
+def test_what_a_candidate_is_worth_is_the_mean_of_its_slots() -> None:
+    """Two candidates of two slots each; episodes come in the order in which they end."""
+    played = [Played(slot, 0, ret, length, True) for slot, ret, length in ((2, 5.0, 1), (0, 1.0, 2), (3, 7.0, 4), (1, 2.0, 8))]
+    returns, frames = Worth.of(played, 2)
+    assert returns.tolist() == [1.5, 6.0]
+    assert frames == 15
 
 
 def test_a_return_that_is_not_finite_is_refused() -> None:
-    learner = Evolution(controller(), lambda candidates, seed: np.full(len(candidates), np.nan), population=6)
+    learner = Evolution(controller(), lambda candidates, seed: Worth(np.full(len(candidates), np.nan), 1), population=6)
     with pytest.raises(ValueError, match="a return is not finite"):
         learner.iterate(0)
 

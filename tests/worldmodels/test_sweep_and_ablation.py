@@ -18,13 +18,11 @@ from genmodels.dynamics import Window
 from genmodels.model import Model
 from genmodels.viz import intervals
 from worldmodels import evaluate, learner_loop, stages, sweep_and_ablation
-from worldmodels.blind_policies import Constant
 from worldmodels.controller import Controller
-from worldmodels.evolution import Evolution
+from worldmodels.evolution import Evolution, Worth
 from worldmodels.latents import Latents
-from worldmodels.rationed_evolution import SHARES, Meter, Rationed
+from worldmodels.rationed_evolution import SHARES, Rationed
 from worldmodels.replay_store import Replay
-from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage
 
 FEW = sweep_and_ablation.Settings((0.1, 1.3), 3.0, replace(sweep_and_ablation.EVOLVE, population=4, repeats=2, judge_every=2))
@@ -166,26 +164,14 @@ def test_shuffled_windows_have_anothers_actions_and_nothing_else_is_changed() ->
     assert any(not torch.equal(shuffled(step).act, first.act) for step in range(1, 4))
 
 
-def test_the_meter_counts_what_is_used_of_an_environment() -> None:
-    """The first episode of each slot; what slots do while they wait for the longest is not counted."""
-    meter = Meter()
-    env = meter.around(envs.make)("dodge", 5, 0, repeat=4)
-    played = rollout(env, Constant(np.zeros(1, np.float32)), 5, quiet=True)
-    env.close()
-    assert len({one.length for one in played}) > 1
-    assert meter.frames == sum(one.length for one in played)
-
-
 def rationed(frames: int, cost: int = 10) -> Rationed:
     """A generation of a toy costs so many frames, a judgement as many."""
     torch.manual_seed(0)
-    controller, meter = Controller(2, 1), Meter()
 
-    def fitness(candidates: torch.Tensor, seed: int) -> Any:
-        meter.frames += cost
-        return -candidates.square().sum(1).double().numpy()
+    def fitness(candidates: torch.Tensor, seed: int) -> Worth:
+        return Worth(-candidates.square().sum(1).double().numpy(), cost)
 
-    return Rationed(Evolution(controller, fitness, population=6, judge_every=3, seed=5), meter, frames)
+    return Rationed(Evolution(Controller(2, 1), fitness, population=6, judge_every=3, seed=5), frames)
 
 
 def test_evolution_lasts_as_long_as_its_ration() -> None:
