@@ -30,7 +30,7 @@ from genmodels.dynamics import Window
 from genmodels.model import Model
 from genmodels.random_streams import stream
 from worldmodels import evaluate, report, stages
-from worldmodels.config import ControllerConfig, Evolve, Experiment, plain
+from worldmodels.config import ControllerConfig, Evolve, Experiment, Gradient, plain
 from worldmodels.controller import Controller, Reflex
 from worldmodels.dream import DreamVectorEnv
 from worldmodels.evolution import Evolution
@@ -54,6 +54,7 @@ class Settings:
     """How much both studies do."""
 
     temperatures: tuple[float, ...] = (0.1, 0.5, 1.0, 1.15, 1.3)
+    iterations: int = 0  # of C at each temperature; 0: as many as the agent had in all rounds
     frames: float = 20.0  # of each arm, in multiples of those that the run collected
     evolve: Evolve = EVOLVE
 
@@ -73,11 +74,13 @@ def full(run: Run, make_env: MakeEnv, settings: Settings | None = None) -> None:
 
 
 def sweep(run: Run, make_env: MakeEnv, settings: Settings) -> None:
-    """A controller from scratch at each temperature, with as many iterations as the agent had in all rounds."""
+    """A controller from scratch at each temperature."""
     whole, last = run.experiment, run.experiment.rounds
-    learner = replace(whole.learner, iterations=whole.learner.iterations * last)
+    learner = replace(whole.learner, iterations=settings.iterations or whole.learner.iterations * last)
     if isinstance(learner, Evolve):
         learner = replace(learner, where="dream")
+    elif isinstance(learner, Gradient):
+        learner = replace(learner, sd_rounds=0)  # there is one round, so all of the noise's fall is in it
     for temperature in settings.temperatures:
         name = f"tau-{temperature:g}"
         if run.is_done(Stage.SWEEP, last, name):

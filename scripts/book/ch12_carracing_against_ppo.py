@@ -24,11 +24,9 @@ from torch import nn
 import envs
 from genmodels.book_recipe import Recipe
 from genmodels.viz import intervals
-from worldmodels.book_agents import begin, thousand_frames
-from worldmodels.config import Evaluation
+from worldmodels.book_agents import repeat_of, thousand_frames, to_study
 from worldmodels.evaluate import Score, score
 from worldmodels.interfaces import Policy
-from worldmodels.pipeline import learn_and_evaluate
 from worldmodels.presets import NEVER, carracing
 from worldmodels.rollout import rollout
 from worldmodels.run import Run, Stage
@@ -129,20 +127,9 @@ def learn(seed: int, minutes: float, fast: bool) -> tuple[stable_baselines3.PPO,
     return model, watch.curve
 
 
-def dreamer(recipe: Recipe) -> Run:
-    """The run that is there, or a new one, at its end."""
-    left = recipe.folder.parents[1] / "ch12_carracing" / recipe.folder.name
-    there = [path.parent for path in sorted(left.glob("*/config.json"))]
-    alone = Evaluation(baselines="none")
-    run = Run.open(there[0]) if there else begin(recipe, carracing, minutes=40.0, evaluation=alone)
-    with run.lock():
-        learn_and_evaluate(run, envs.make)
-    return run
-
-
 def curve_of(run: Run) -> Curve:
     """What the dreamer's rounds of collecting earned, and when they were over."""
-    found, seconds, repeat = [], 0.0, float(run.experiment.world.options["repeat"])
+    found, seconds, repeat = [], 0.0, repeat_of(run)
     for line in run.done:
         seconds += line["seconds"]
         if line["stage"] == "rollout":
@@ -162,7 +149,7 @@ def held_out(model: stable_baselines3.PPO, run: Run, fast: bool) -> Score:
 def main() -> None:
     """Both, and their curves."""
     recipe = Recipe(__doc__, row=46, system="CarRacing, beside PPO without a dream", minutes=40.0)
-    run = dreamer(recipe)
+    run = to_study(recipe, "ch12_carracing", carracing, minutes=40.0, make_env=envs.make)
     ours = curve_of(run)
     model, theirs = learn(run.seed(Stage.BASELINES) % 2**31, recipe.minutes if recipe.fast else run.minutes, recipe.fast)
     scored = held_out(model, run, recipe.fast)

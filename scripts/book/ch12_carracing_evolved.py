@@ -10,7 +10,7 @@ import json
 import envs
 from genmodels.book_recipe import Recipe, at_least
 from genmodels.viz import intervals
-from worldmodels.book_agents import begin
+from worldmodels.book_agents import begin, repeat_of
 from worldmodels.config import Evaluation
 from worldmodels.pipeline import learn_and_evaluate
 from worldmodels.presets import carracing_evolved
@@ -26,7 +26,7 @@ def report(recipe: Recipe, run: Run) -> None:
     recipe.figure("return in the real environment", end["agent"], at_least(700), at_least(906), PUBLISHED)
     recipe.figure("its standard deviation over episodes", end["sd"])
     recipe.figure("minutes from nothing, evaluation apart", run.minutes)
-    frames = (lines["rollout"]["frames"] + learned["frames"]) * float(run.experiment.world.options["repeat"])
+    frames = (lines["rollout"]["frames"] + learned["frames"]) * repeat_of(run)
     recipe.figure("real frames, thousands", frames / 1000)
     recipe.figure("generations", run.experiment.learner.iterations)
     journal = [json.loads(line) for line in (run / "controller" / "round-1" / "metrics.jsonl").read_text().splitlines()]

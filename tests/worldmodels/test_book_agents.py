@@ -7,9 +7,11 @@ import pytest
 
 import envs
 from genmodels.book_recipe import Recipe, at_least, at_most
-from worldmodels.book_agents import Headline, begin, dream_and_wake, headline
+from worldmodels.book_agents import Headline, begin, dream_and_wake, headline, left_by, temperatures, to_study
 from worldmodels.config import Choice, Experiment
+from worldmodels.pipeline import learn_and_evaluate
 from worldmodels.presets import dodge, dodge_tiny
+from worldmodels.run import Run
 
 
 def recipe(folder: Path, *options: str) -> Recipe:
@@ -45,6 +47,27 @@ def test_dreams_and_the_world_are_told_beside_each_other(tmp_path: Path) -> None
     assert {line["round"] for line in run.done if line["stage"] == "controller"} == {1, 2}
     assert told["temperature 1, real: return"] > 0.0
     assert (tmp_path / "sweep.png").exists()
+
+
+def test_a_study_borrows_what_another_recipe_left_and_adds_nothing_to_it(tmp_path: Path) -> None:
+    whole = recipe(tmp_path / "one" / "seed-0", "--fast")
+    left = begin(whole, dodge_tiny, minutes=10.0)
+    study = recipe(tmp_path / "other" / "seed-0", "--fast")
+    assert left_by(study, "one") is None, "it is not at its end"
+    with left.lock():
+        learn_and_evaluate(left, envs.make)
+    before = left.done
+    run = to_study(study, "one", dodge_tiny, minutes=10.0, make_env=envs.make)
+    run.quiet = True
+    temperatures(study, run, envs.make, published={1.0: (2.0, 3.0)})
+    assert run.done[: len(before)] == before
+    assert [line["stage"] for line in run.done[len(before) :]] == ["sweep"]
+    assert Run.open(left.folder).done == before
+    assert (run / "studies").exists()
+    assert not (left / "studies").exists()
+    assert [figure["published"] for figure in study.figures] == ["2 (the paper)", "", "3 (the paper)", ""]
+    again = to_study(study, "one", dodge_tiny, minutes=10.0, make_env=envs.make)
+    assert again.done == run.done
 
 
 def test_a_whole_run_is_told_with_what_it_cost(tmp_path: Path) -> None:
