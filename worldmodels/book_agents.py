@@ -126,7 +126,7 @@ def arms(recipe: Recipe, run: Run, make_env: MakeEnv, settings: Settings, publis
     for arm, line in parts.items():
         recipe.figure(f"{arm}: return", line["real"], published=published.get(arm, ""))
         recipe.figure(f"{arm}: half of the 95 % interval", 1.96 * line["real_error"])
-        recipe.figure(f"{arm}: real frames, thousands", line["frames"] * repeat_of(run) / 1000)
+        recipe.figure(f"{arm}: real frames, thousands", line["frames"] * run.experiment.world.repeat / 1000)
     for arm in [arm for arm in found if arm != "M"]:
         recipe.figure(f"M above {arm}, standard errors", evaluate.standard_errors_between(found["M"], found[arm]))
     recipe.picture("arms", spread({arm: score.returns for arm, score in found.items()}, "return"))
@@ -158,22 +158,10 @@ def headline(recipe: Recipe, run: Run, make_env: MakeEnv, asked: Headline) -> No
     recipe.figure("minutes from nothing, evaluation apart", run.minutes, *asked.minutes)
     collected = [line for line in run.done if line["stage"] == "rollout"]
     chosen = [line for line in run.done if line["stage"] == "choice"]
-    repeat = repeat_of(run)
-    recipe.figure("real frames, thousands", thousand_frames(run), *asked.thousand_frames)
+    repeat = run.experiment.world.repeat
+    recipe.figure("real frames, thousands", run.frames / 1000, *asked.thousand_frames)
     for line in chosen:
         recipe.figure("of them to choose among the last rounds' agents", line["frames"] * repeat / 1000)
         recipe.figure("the round whose agent was taken", line["chosen"])
     curve = [(line["frames"] * repeat / 1000, line["return"], 0.0) for line in collected]
     recipe.picture("curve", intervals({"while collecting": curve}, "real frames, thousands", "return"))
-
-
-def thousand_frames(run: Run) -> float:
-    """Frames of the real environment that the agent cost, in thousands: what was collected, and what was chosen by."""
-    collected = max(line["frames"] for line in run.done if line["stage"] == "rollout")
-    chosen_by = sum(line["frames"] for line in run.done if line["stage"] == "choice")
-    return (collected + chosen_by) * repeat_of(run) / 1000
-
-
-def repeat_of(run: Run) -> float:
-    """The frames of the real environment that a decision holds for."""
-    return float(run.experiment.world.options.get("repeat", 1))

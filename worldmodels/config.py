@@ -31,6 +31,11 @@ class World:
     slots: int = 16
     """environments side by side"""
 
+    @property
+    def repeat(self) -> int:
+        """The frames of the environment that a decision holds for."""
+        return int(self.options.get("repeat", 1))
+
 
 @dataclass(frozen=True)
 class Collect:

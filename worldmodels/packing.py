@@ -69,6 +69,7 @@ def card(run: Run, found: Score, seed: int, sizes: Mapping[str, int]) -> str:
     """
     about, meta = run.experiment, storage.read_json(run / "meta.json")
     collected = [line for line in run.done if line["stage"] == "rollout"]
+    first, last = collected[0], collected[-1]
     versions = ", ".join(f"{name} {version}" for name, version in meta["versions"].items())
     options = {**about.world.options, **about.world.test_options}
     rows = [f"{one:.1f}" for one in found.returns]
@@ -83,8 +84,9 @@ An agent whose controller learned in the dream of its own world model, never in 
 | to see it again | `python scripts/evaluate.py --pretrained {about.world.name} --episodes {len(rows)} --seed {seed}` |
 | command | `{meta["command"]}` |
 | commit | {meta["commit"]} |
-| data | {collected[-1]["episodes"]:,} episodes, {collected[-1]["frames"]:,} frames, in {about.rounds} rounds |
-| of it by random actions | {collected[0]["episodes"]:,} episodes, {collected[0]["frames"]:,} frames |
+| data | {last["episodes"]:,} episodes, {last["frames"]:,} decisions of {about.world.repeat} frames, in {about.rounds} rounds |
+| of it by random actions | {first["episodes"]:,} episodes, {first["frames"]:,} decisions |
+| real frames in all | {run.frames:,}, those by which an agent was chosen included |
 | time | {run.minutes:.1f} minutes on {meta["machine"]} |
 | parameters, kept in 16 bits | {", ".join(f"{name} {size:,}" for name, size in sizes.items())} |
 | versions | {versions} |

@@ -6,6 +6,7 @@
     replay/ latents/ vision/ memory/ controller/ videos/     what the stages made
     contenders/     the agents of the last rounds, where the best of them is taken
     studies/        with `--full`, the variants of it that were compared, each a run folder
+    unfinished.json how long the last stage had taken when it was broken off
     evaluation.jsonl report.html log.txt LOCK DONE
 
 A stage is done when its line is in metrics.jsonl, or one for each part of it. One that was cut short is entered again and goes
@@ -23,7 +24,7 @@ import secrets
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -40,6 +41,8 @@ from worldmodels.backends import Backend, Here
 from worldmodels.config import Experiment, from_plain, plain
 
 PACKAGES = ("torch", "numpy", "gymnasium", "cma", "zarr", "stable-baselines3", "envpool", "vizdoom", "numba")
+
+UNFINISHED = "unfinished.json"
 
 
 class Stage(IntEnum):
@@ -123,19 +126,32 @@ class Run:
     @contextlib.contextmanager
     def stage(self, stage: Stage, turn: int, part: str = "") -> Iterator[dict[str, float]]:
         """Enter a stage, or a part of one; figures put into the dictionary are recorded when it is left whole."""
-        began = time.monotonic()
         figures: dict[str, float] = {}
+        entered = {"stage": stage.name.lower(), "round": turn, "part": part}
+        began = time.monotonic() - self._spent(entered)
         turns = f", round {turn} of {self.experiment.rounds}" if self.experiment.rounds > 1 and not part else ""
         self.say(f"{stage.name.lower()}{turns}" + (f", {part}" if part else ""))
-        yield figures
+        try:
+            yield figures
+        except BaseException:
+            if crew().leads:
+                storage.write_json(self / UNFINISHED, {**entered, "seconds": time.monotonic() - began})
+            raise
         seconds = round(time.monotonic() - began, 1)
         line = {"stage": stage.name.lower(), "round": turn, **({"part": part} if part else {}), **figures, "seconds": seconds}
         self.done.append(line)
         if not crew().leads:
             return
         storage.write_bytes(self / "metrics.jsonl", "".join(json.dumps(each) + "\n" for each in self.done).encode())
+        (self / UNFINISHED).unlink(missing_ok=True)
         told = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         self.say(f"  {told}  ({seconds:g} s)")
+
+    def _spent(self, entered: Mapping[str, Any]) -> float:
+        """The seconds that a stage had taken when it was broken off, if it was the last that was entered."""
+        path = self / UNFINISHED
+        facts = storage.read_json(path) if path.exists() else {}
+        return float(facts["seconds"]) if entered.items() <= facts.items() else 0.0
 
     def say(self, message: str) -> None:
         """A line for the person, and for log.txt."""
@@ -151,6 +167,15 @@ class Run:
         """What learning took: the stages of the chain, without what looks at what came of it."""
         learned = [line["seconds"] for line in self.done if Stage[line["stage"].upper()] in LEARNING]
         return sum(learned) / 60
+
+    @property
+    def frames(self) -> int:
+        """Frames of the real environment that learning took: what was collected, chosen by, and evolved on."""
+        decisions = max((line["frames"] for line in self.done if line["stage"] == "rollout"), default=0)
+        decisions += sum(line["frames"] for line in self.done if line["stage"] == "choice")
+        if getattr(self.experiment.learner, "where", "dream") == "real":
+            decisions += sum(int(line["frames"]) for line in self.done if line["stage"] == "controller")
+        return decisions * self.experiment.world.repeat
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
         """Hold the folder: a second process that would write here is refused."""

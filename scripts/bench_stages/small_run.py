@@ -140,7 +140,7 @@ class Bench:
             with Replay.create(self.folder / f"replay-{turn}", action_size=2) as replay:
                 with ReplayWriter(replay) as writer:
                     list(self.run.backend.map(play_batch, cast, tasks, writer.keep))
-                return float((replay.frames_total - len(replay)) * int(self.run.experiment.world.options["repeat"]))
+                return float((replay.frames_total - len(replay)) * self.run.experiment.world.repeat)
 
         return work
 
@@ -148,7 +148,7 @@ class Bench:
         """Frames driven by agents, two side by side as in `Here`; so many slots for each, and candidates."""
         options = {**self.run.experiment.world.options, "stalled": 1 << 20, "threads": 1}
         going = [steps(envs.make("carracing", slots, 1, **options), self.agent(slots, candidates), part) for part in range(2)]
-        repeat = int(self.run.experiment.world.options["repeat"])
+        repeat = self.run.experiment.world.repeat
 
         def drive(one: Iterator[Step]) -> None:
             for _ in range(8):

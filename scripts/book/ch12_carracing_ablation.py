@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import envs
 from genmodels.book_recipe import Recipe
-from worldmodels.book_agents import arms, repeat_of, to_study
+from worldmodels.book_agents import arms, to_study
 from worldmodels.config import Evolve
 from worldmodels.presets import carracing
 from worldmodels.replay_store import Replay
@@ -29,7 +29,7 @@ def main() -> None:
     recipe = Recipe(__doc__, row=45, system="CarRacing, what V and M are worth", minutes=40.0)
     run = to_study(recipe, "ch12_carracing", carracing, minutes=40.0, make_env=envs.make)
     with Replay.open(run / "replay") as replay:
-        collected = replay.frames_total * repeat_of(run)
+        collected = replay.frames_total * run.experiment.world.repeat
     few = Settings(frames=0.1, evolve=replace(EVOLVE, population=4, repeats=1, judgements=1))
     arms(recipe, run, envs.make, few if recipe.fast else Settings(frames=FRAMES / collected, evolve=EVOLVE), PUBLISHED)
     recipe.finish()

@@ -24,7 +24,7 @@ from torch import nn
 import envs
 from genmodels.book_recipe import Recipe
 from genmodels.viz import intervals
-from worldmodels.book_agents import repeat_of, thousand_frames, to_study
+from worldmodels.book_agents import to_study
 from worldmodels.evaluate import Score, score
 from worldmodels.interfaces import Policy
 from worldmodels.presets import NEVER, carracing
@@ -129,7 +129,7 @@ def learn(seed: int, minutes: float, fast: bool) -> tuple[stable_baselines3.PPO,
 
 def curve_of(run: Run) -> Curve:
     """What the dreamer's rounds of collecting earned, and when they were over."""
-    found, seconds, repeat = [], 0.0, repeat_of(run)
+    found, seconds, repeat = [], 0.0, run.experiment.world.repeat
     for line in run.done:
         seconds += line["seconds"]
         if line["stage"] == "rollout":
@@ -156,7 +156,7 @@ def main() -> None:
     recipe.figure("dreamer: return", next(line for line in run.done if line["stage"] == "evaluate")["agent"])
     recipe.figure("PPO: return", scored.mean)
     recipe.figure("PPO: standard deviation over episodes", scored.sd)
-    recipe.figure("dreamer: real frames, thousands", thousand_frames(run))
+    recipe.figure("dreamer: real frames, thousands", run.frames / 1000)
     recipe.figure("PPO: real frames, thousands", model.num_timesteps * SKIP / 1000)
     recipe.figure("minutes of each", run.minutes)
     both = {"learning in the dream": ours, "Stable-Baselines3's PPO": theirs}
