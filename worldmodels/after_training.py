@@ -16,7 +16,7 @@ from pathlib import Path
 import gymnasium
 
 from genmodels.viz import save_png
-from worldmodels import evaluate, side_by_side, stages, video
+from worldmodels import evaluate, side_by_side, stages, teaching, video
 from worldmodels.agent import Agent
 from worldmodels.config import Baselines
 from worldmodels.controller import Reflex
@@ -117,11 +117,11 @@ def dream(
     asked = {"temperature": temperature, "horizon": horizon}
     options = {key: value for key, value in asked.items() if value is not None}
     if side:
-        dreams = stages.dream(run, player.memory, space, side * side, **options)
+        dreams = teaching.dream(run, player.memory, space, side * side, **options)
         live = steps(dreams, Reflex(player.controller), root)
         latent = player.memory.latent_size
         _keep(run, side_by_side.dreams(live, player.vision, latent, columns=side, limit=max_steps), name, ".mp4", fps)
-    env = stages.dream(run, player.memory, space, min(64, episodes), **options)
+    env = teaching.dream(run, player.memory, space, min(64, episodes), **options)
     return evaluate.score(rollout(env, Reflex(player.controller), episodes, seed=root, quiet=run.quiet))
 
 
@@ -138,7 +138,7 @@ def session(run: Run, make_env: MakeEnv, seed: int | None = None) -> Session:
     """The run's dream and real environment, to be played in; seed None is one that no stage has used."""
     player, space = agent(run), stages.actions(run, make_env)
     root = run.seed(Stage.RECORD, 2) if seed is None else seed
-    dreams = stages.dream(run, player.memory, space, 1)
+    dreams = teaching.dream(run, player.memory, space, 1)
     return Session(player, dreams, stages.world(run, make_env, root, test=True, slots=1), root)
 
 

@@ -24,7 +24,7 @@ import secrets
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -117,6 +117,12 @@ class Run:
     def seed(self, stage: Stage, *key: int) -> int:
         """The seed of one of the run's random streams, below 2^63."""
         return stream(self.experiment.seed, int(stage), *key) >> 1
+
+    def seeded(self, stage: Stage, build: Callable[[], Any]) -> Any:
+        """What `build` makes, initialised by the run's seed for the stage."""
+        with torch.random.fork_rng([]):
+            torch.manual_seed(self.seed(stage))
+            return build()
 
     def is_done(self, stage: Stage, turn: int, part: str = "") -> bool:
         """Whether a stage of a round, or a part of that stage, is done."""

@@ -39,7 +39,7 @@ from genmodels import storage
 from genmodels.model import Model
 from genmodels.random_streams import stream
 from genmodels.storage import Sealed
-from worldmodels import stages
+from worldmodels import stages, teaching
 from worldmodels.config import Algorithm
 from worldmodels.controller import Controller
 from worldmodels.dream import DreamVectorEnv
@@ -141,7 +141,7 @@ class DreamVecEnv(BatchVecEnv):
         """The dream of a run; `options` are those of `DreamVectorEnv`, the run's own where they are not given."""
         run = Run.open(folder)
         memory, space = Model.load(run / "memory"), stages.actions(run, make_env)
-        return cls(stages.dream(run, memory, space, slots, **{"vision": Model.load(run / "vision"), **options}))
+        return cls(teaching.dream(run, memory, space, slots, **{"vision": Model.load(run / "vision"), **options}))
 
     def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
         """An attribute of the dreams; without V there is nothing to render."""

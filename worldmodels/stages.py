@@ -15,30 +15,25 @@ from gymnasium.vector import VectorEnv
 
 from genmodels import checkpoints
 from genmodels.data_parallel import crew
-from genmodels.dynamics import DynamicsModel
 from genmodels.model import Model
 from genmodels.precision import quick_precision
 from genmodels.progress import Display
 from genmodels.training import fit
 from genmodels.updates import Optimizer
 from worldmodels import evaluate as scores
-from worldmodels import playing
+from worldmodels import playing, teaching
 from worldmodels.agent import Agent
-from worldmodels.config import Baselines, Evolve, StableBaselines
-from worldmodels.controller import Controller, Reflex, sight_size
-from worldmodels.dream import DreamVectorEnv
-from worldmodels.evolution import Evolution, Fitness, Worth
-from worldmodels.interfaces import Learner, MakeEnv, Policy
+from worldmodels.config import Baselines
+from worldmodels.controller import Controller, Reflex
+from worldmodels.interfaces import MakeEnv, Policy
 from worldmodels.latents import Latents
 from worldmodels.learner_loop import improve
 from worldmodels.mirror import Mirrored, now_and_then
-from worldmodels.playing import Batch, Cast, Contest, play_batch, play_contest, seal
-from worldmodels.ppo import PPO
+from worldmodels.playing import Batch, Cast, play_batch, seal
 from worldmodels.replay_store import FrameBatches, Replay
 from worldmodels.replay_writer import ReplayWriter
 from worldmodels.rollout import Played, action_size, rollout
 from worldmodels.run import Run, Stage, versions
-from worldmodels.starts import find_starts
 from worldmodels.types import Episode
 from worldmodels.window_batches import WindowBatches
 
@@ -134,7 +129,7 @@ def train_vision(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
         if run.experiment.collect.mirror:
             examples = now_and_then(examples)
         height, width = replay.obs_shape[:2]
-        model = seeded(run, Stage.VISION, lambda: about.build((3, height, width)))
+        model = run.seeded(Stage.VISION, lambda: about.build((3, height, width)))
         return fit_further(run, model, examples, steps, Stage.VISION, about.lr)
 
 
@@ -161,7 +156,7 @@ def train_memory(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, float]:
     latents = Latents.open(run / "latents")
     share = _weight_on_recent(run, turn, 2 if run.experiment.collect.mirror else 1)
     examples = WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY), patience=about.patience, **share)
-    model = seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
+    model = run.seeded(Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
     return fit_further(run, model, examples, steps, Stage.MEMORY, about.lr)
 
 
@@ -172,112 +167,16 @@ def train_controller(run: Run, make_env: MakeEnv, turn: int) -> Mapping[str, flo
     """Teach C in the dream (or, where the experiment says so, in the real environment)."""
     memory, space = Model.load(run / "memory"), actions(run, make_env)
     folder = run / "controller"
-    controller = new_controller(run, memory, space)
+    controller = teaching.new_controller(run, memory, space)
     if turn > 1:
         controller.load_state_dict(Controller.load(folder).state_dict())
     about = run.experiment.learner
-    learner = _learner(run, make_env, turn, controller, memory, space)
+    learner = teaching.learner(run, make_env, turn, controller, memory, space)
     if turn > 1 and (before := checkpoints.load(folder / f"round-{turn - 1}" / "checkpoints")):
         learner.inherit(before)
     figures = improve(learner, about.iterations, folder / f"round-{turn}", quiet=run.quiet)
     controller.save(folder)
     return figures
-
-
-def new_controller(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any]) -> Controller:
-    """An untrained C for this memory and these actions."""
-    about = run.experiment.controller
-    discrete = isinstance(space, gymnasium.spaces.Discrete)
-    built = seeded(run, Stage.CONTROLLER, lambda: about.build(sight_size(memory, about.sees), action_size(space), discrete))
-    return built
-
-
-def dream(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], slots: int, **options: Any) -> DreamVectorEnv:
-    """The run's dream."""
-    about, precision = run.experiment.dream, quick_precision()
-    settings = {"temperature": about.temperature, "horizon": about.horizon, "alive": about.alive, "precision": precision}
-    sees = run.experiment.controller.sees
-    latents, patience = Latents.open(run / "latents"), run.experiment.memory.patience
-    starts = find_starts(memory, latents, about.starts == "any", run.seed(Stage.CONTROLLER), patience=patience)
-    return DreamVectorEnv(memory, starts, slots, space, sees=sees, **{**settings, **options})
-
-
-def _learner(
-    run: Run, make_env: MakeEnv, turn: int, controller: Controller, memory: DynamicsModel, space: gymnasium.Space[Any]
-) -> Learner:
-    about, seed = run.experiment.learner, run.seed(Stage.CONTROLLER, turn)
-    if isinstance(about, Evolve):
-        real = about.where == "real"
-        fitness = real_fitness(run, make_env, controller) if real else dream_fitness(run, memory, space, controller)
-        return Evolution(
-            controller,
-            fitness,
-            population=about.population,
-            sigma=about.sigma,
-            diagonal=about.diagonal,
-            judge_every=about.judge_every,
-            judgements=about.judgements,
-            seed=seed,
-        )
-    if isinstance(about, StableBaselines):
-        from worldmodels.sb3 import SB3Learner
-
-        return SB3Learner(
-            controller,
-            dream(run, memory, space, about.dreams),
-            algorithm=about.algorithm,
-            steps=about.steps,
-            gamma=about.gamma,
-            lr=about.lr,
-            seed=seed,
-        )
-    falls = about.sd_rounds or run.experiment.rounds
-    first, last = (about.sd + min(1.0, turns / falls) * (about.sd_last - about.sd) for turns in (turn - 1, turn))
-    return PPO(
-        controller,
-        dream(run, memory, space, about.dreams),
-        length=about.length,
-        epochs=about.epochs,
-        minibatch=about.minibatch,
-        gamma=about.gamma,
-        lr=about.lr,
-        sd=first,
-        sd_last=last,
-        iterations=about.iterations,
-        ema=about.ema,
-        precision=quick_precision(),
-        seed=seed,
-    )
-
-
-def dream_fitness(run: Run, memory: DynamicsModel, space: gymnasium.Space[Any], controller: Controller) -> Fitness:
-    """What candidates are worth in the dream, each on the same luck."""
-    about = run.experiment.learner
-    assert isinstance(about, Evolve)
-    worlds = {count: dream(run, memory, space, count * about.repeats, shared=about.repeats) for count in (about.population, 3)}
-
-    def fitness(candidates: torch.Tensor, seed: int) -> Worth:
-        env = worlds[len(candidates)]
-        return Worth.of(rollout(env, Reflex(controller, candidates), env.num_envs, seed=seed >> 1, quiet=True), len(candidates))
-
-    return fitness
-
-
-def real_fitness(run: Run, make_env: MakeEnv, controller: Controller) -> Fitness:
-    """What candidates are worth in the real environment, each on the same episodes."""
-    about = run.experiment.learner
-    assert isinstance(about, Evolve)
-    parts = seal(Model.load(run / "vision"), Model.load(run / "memory"), controller)
-    cast = Cast(run.experiment, make_env, parts, quick_precision())
-    each = max(1, about.at_once // about.repeats)
-
-    def fitness(candidates: torch.Tensor, seed: int) -> Worth:
-        seeds = tuple((seed >> 33) + repeat for repeat in range(about.repeats))
-        tasks = [Contest(part.numpy(), seeds) for part in candidates.split(each)]
-        parts = list(run.backend.map(play_contest, cast, tasks))
-        return Worth(np.concatenate([part.returns for part in parts]), sum(part.frames for part in parts))
-
-    return fitness
 
 
 # ------------------------------------------------------------------------------------------------------------------- 6
@@ -305,7 +204,7 @@ def judge(
         with contextlib.closing(world(run, make_env, seed, test=True)) as env:
             played[policy_name] = rollout(env, policy, episodes, quiet=run.quiet)
         run.say(f"  {policy_name:<14} {scores.score(played[policy_name])}")
-    dreamt = dream(run, agent.memory, actions(run, make_env), 64)
+    dreamt = teaching.dream(run, agent.memory, actions(run, make_env), 64)
     played["dream"] = rollout(dreamt, Reflex(agent.controller), episodes, seed=seed, quiet=run.quiet)
     run.say(f"  {'dream':<14} {scores.score(played['dream'])}")
     facts = {"world": run.experiment.world.name, "seed": seed, "versions": versions()}
@@ -324,13 +223,6 @@ def _summary(found: Mapping[str, scores.Score]) -> dict[str, float]:
 
 
 # ------------------------------------------------------------------------------------------------------------- shared
-
-
-def seeded(run: Run, stage: Stage, build: Callable[[], Any]) -> Any:
-    """What `build` makes, initialised by the run's seed for the stage."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(run.seed(stage))
-        return build()
 
 
 def _weight_on_recent(run: Run, turn: int, each: int = 1) -> dict[str, Any]:

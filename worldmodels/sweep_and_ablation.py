@@ -29,7 +29,7 @@ from genmodels import storage
 from genmodels.dynamics import Window
 from genmodels.model import Model
 from genmodels.random_streams import stream
-from worldmodels import evaluate, report, stages
+from worldmodels import evaluate, report, stages, teaching
 from worldmodels.config import ControllerConfig, Evolve, Experiment, Gradient, plain
 from worldmodels.controller import Controller, Reflex
 from worldmodels.dream import DreamVectorEnv
@@ -155,10 +155,10 @@ def evolve(run: Run, make_env: MakeEnv, frames: int) -> Mapping[str, float]:
     """C by CMA-ES in the real environment, until it has cost so many frames."""
     memory, space, about = Model.load(run / "memory"), stages.actions(run, make_env), run.experiment.learner
     assert isinstance(about, Evolve)
-    controller: Controller = stages.new_controller(run, memory, space)
+    controller: Controller = teaching.new_controller(run, memory, space)
     evolution = Evolution(
         controller,
-        stages.real_fitness(run, make_env, controller),
+        teaching.real_fitness(run, make_env, controller),
         population=about.population,
         sigma=about.sigma,
         diagonal=about.diagonal,
@@ -228,4 +228,4 @@ def _judge(run: Run, make_env: MakeEnv) -> dict[str, float]:
 
 def _new_memory(run: Run) -> Any:
     about, latents = run.experiment.memory, Latents.open(run / "latents")
-    return stages.seeded(run, Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))
+    return run.seeded(Stage.MEMORY, lambda: about.build(latents.latent_size, latents.action_size))

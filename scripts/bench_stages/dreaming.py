@@ -15,7 +15,7 @@ from bench_stages.rates import Measured, Work, rates
 from bench_stages.small_run import Bench
 from genmodels.compiled.threads import alone
 from genmodels.precision import quick_precision
-from worldmodels import stages
+from worldmodels import teaching
 from worldmodels.config import Dream, Evolve
 from worldmodels.controller import Reflex
 from worldmodels.evolution import Evolution
@@ -60,7 +60,7 @@ def measure_generation(bench: Bench) -> Measured:
     """A generation of CMA-ES in the dream: 64 candidates, 16 dreams each, 1,000 steps."""
     run, controller = bench.run, bench.controller()
     run.experiment = replace(run.experiment, learner=Evolve(), dream=Dream(horizon=1000))
-    learner = Evolution(controller, stages.dream_fitness(run, bench.memory, bench.space, controller), judge_every=1000)
+    learner = Evolution(controller, teaching.dream_fitness(run, bench.memory, bench.space, controller), judge_every=1000)
     began, counts = time.perf_counter(), []
     for iteration in range(4):
         began = time.perf_counter()

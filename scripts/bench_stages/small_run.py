@@ -17,7 +17,7 @@ from bench_stages.rates import Work
 from genmodels.compiled.threads import each
 from genmodels.model import Model
 from genmodels.precision import quick_precision
-from worldmodels import stages
+from worldmodels import stages, teaching
 from worldmodels.agent import Agent
 from worldmodels.controller import Controller, sight_size
 from worldmodels.latents import Latents
@@ -86,7 +86,7 @@ class Bench:
 
     def dream(self, slots: int, **options: Any) -> Any:
         """Dreams of M."""
-        return stages.dream(self.run, self.memory, self.space, slots, horizon=1000, **options)
+        return teaching.dream(self.run, self.memory, self.space, slots, horizon=1000, **options)
 
     def agent(self, slots: int, candidates: int = 0) -> Agent:
         """V, M and a linear C, or a population of them."""

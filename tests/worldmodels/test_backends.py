@@ -16,7 +16,7 @@ import torch
 import envs
 from genmodels.autoencoders import VAE
 from genmodels.dynamics import MDNRNN
-from worldmodels import stages
+from worldmodels import stages, teaching
 from worldmodels.backends import Backend, Here, backend
 from worldmodels.blind_policies import Wanderer
 from worldmodels.config import Collect, ControllerConfig, Evolve, Experiment, MDNRNNConfig, VAEConfig, World
@@ -114,13 +114,13 @@ def found(folder: Path, where: Backend) -> dict[str, bytes]:
     folder.mkdir()
     torch.manual_seed(0)
     vision, memory = VAE(shape=(3, 64, 64), latent=4, width=4), MDNRNN(latent=4, actions=1, hidden=8)
-    controller = stages.new_controller(run, memory, stages.actions(run, envs.make))
+    controller = teaching.new_controller(run, memory, stages.actions(run, envs.make))
     for name, model in (("vision", vision), ("memory", memory), ("controller", controller)):
         model.save(folder / name)
     for turn in (1, 2):
         stages.collect(run, envs.make, turn)
     candidates = torch.randn(6, len(controller.vector()), generator=torch.Generator().manual_seed(1))
-    fitness = stages.real_fitness(run, envs.make, controller)(candidates, 1 << 40).returns
+    fitness = teaching.real_fitness(run, envs.make, controller)(candidates, 1 << 40).returns
     with Replay.open(folder / "replay") as replay:
         told = {f"{part} {i}": getattr(replay, part)(i).tobytes() for i in range(len(replay)) for part in ("obs", "act")}
         facts = [sorted(one.facts.items()) for one in replay.episodes]

@@ -12,7 +12,7 @@ import torch
 import envs
 from genmodels import storage
 from genmodels.model import Model
-from worldmodels import after_training, packing, pretrained, stages
+from worldmodels import after_training, packing, pretrained, stages, teaching
 from worldmodels.latents import Latents
 from worldmodels.rollout import steps
 from worldmodels.run import Run
@@ -101,5 +101,5 @@ def test_what_comes_with_the_package_plays(name: str, tmp_path: Path) -> None:
         acts = np.concatenate([step.act for step in islice(steps(env, agent), 3)])
     assert acts.shape == (3, env.single_action_space.shape[0])
     assert np.isfinite(acts).all()
-    dream = stages.dream(run, agent.memory, stages.actions(run, envs.make), 4)
+    dream = teaching.dream(run, agent.memory, stages.actions(run, envs.make), 4)
     assert dream.reset(seed=1)[0].shape[0] == 4

@@ -10,7 +10,7 @@ import torch
 
 import envs
 from genmodels import checkpoints
-from worldmodels import playing, stages
+from worldmodels import playing, stages, teaching
 from worldmodels.config import Collect, Evaluation, Experiment, Gradient, MDNRNNConfig, VAEConfig, World
 from worldmodels.controller import Controller
 from worldmodels.latents import Latents
@@ -105,7 +105,7 @@ def test_the_noise_of_actions_falls_over_the_rounds(
             noises.append((options["sd"], options["sd_last"]))
             super().__init__(*arguments, **options)
 
-    monkeypatch.setattr(stages, "PPO", Noted)
+    monkeypatch.setattr(teaching, "PPO", Noted)
     learner = Gradient(iterations=0, dreams=8, length=4, sd=0.9, sd_last=0.3, sd_rounds=falls)
     for turn in (1, 2, 3):
         stages.train_controller(Run(two.folder, replace(TWO, learner=learner, rounds=3), quiet=True), envs.make, turn)

@@ -25,7 +25,9 @@ from worldmodels.rationed_evolution import SHARES, Rationed
 from worldmodels.replay_store import Replay
 from worldmodels.run import Run, Stage
 
-FEW = sweep_and_ablation.Settings((0.1, 1.3), 3.0, replace(sweep_and_ablation.EVOLVE, population=4, repeats=2, judge_every=2))
+FEW = sweep_and_ablation.Settings(
+    temperatures=(0.1, 1.3), frames=3.0, evolve=replace(sweep_and_ablation.EVOLVE, population=4, repeats=2, judge_every=2)
+)
 ARMS = ["V-alone", "untrained-M", "M", "shuffled-M"]
 
 
@@ -88,7 +90,7 @@ def test_each_arm_has_the_memory_it_is_named_for(studied: Run) -> None:
 
     assert torch.equal(weights("M"), weights("V-alone"))
     assert torch.equal(weights("M"), torch.cat([p.flatten() for p in Model.load(studied / "memory").parameters()]).detach())
-    fresh = stages.seeded(studied, Stage.MEMORY, lambda: studied.experiment.memory.build(6, 1))
+    fresh = studied.seeded(Stage.MEMORY, lambda: studied.experiment.memory.build(6, 1))
     assert torch.equal(weights("untrained-M"), torch.cat([p.flatten() for p in fresh.parameters()]).detach())
     assert not torch.equal(weights("shuffled-M"), weights("M"))
     assert not torch.equal(weights("shuffled-M"), weights("untrained-M"))

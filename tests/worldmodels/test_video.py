@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import envs
-from worldmodels import after_training, side_by_side, stages, video
+from worldmodels import after_training, side_by_side, stages, teaching, video
 from worldmodels.agent import to_images
 from worldmodels.captioned_panels import Caption, Sheet, enlarged
 from worldmodels.controller import Reflex
@@ -212,7 +212,7 @@ def test_dreams_that_are_over_wait_in_the_dark(trained: Path) -> None:
     latent = agent.memory.latent_size
 
     def dreamt() -> Iterator[Step]:
-        env = stages.dream(run, agent.memory, stages.actions(run, envs.make), 4, horizon=6)
+        env = teaching.dream(run, agent.memory, stages.actions(run, envs.make), 4, horizon=6)
         return steps(env, Reflex(agent.controller), 0)
 
     taken = list(islice(dreamt(), 6))
