@@ -236,9 +236,9 @@ def _ablation(lines: Sequence[Mapping[str, Any]]) -> Html:
     ]
     return page.section(
         "What M is worth",
-        "Linear controllers that evolved in the real environment, with equal numbers of frames. They see z alone, or z beside "
+        "Linear controllers that evolved in the real environment, on equal numbers of decisions. They see z alone, or z beside "
         "the state of an M: one that learned nothing, the run's own, and one that learned on the actions of other windows.",
-        page.table(("C sees", "real", "95 % interval", "frames", "generations"), rows),
+        page.table(("C sees", "real", "95 % interval", "decisions", "generations"), rows),
     )
 
 
