@@ -19,7 +19,8 @@ class ReplayWriter:
             rollout(env, policy, 100, keep=lambda episode, played: writer.keep(episode))
 
     What comes while the disk is at work is written and sealed together, next: of many short episodes not each waits for it.
-    When the block has ended, all that came is on disk. What went wrong is raised by the next `keep`, or by the end.
+    When the block has ended, all that came is on disk. What went wrong is raised by the next `keep`, or by the end; if who
+    plays fails first, it is noted on that error.
     """
 
     def __init__(self, replay: Replay) -> None:
@@ -40,8 +41,12 @@ class ReplayWriter:
             self._ended = True
             self._changed.notify_all()
         self._thread.join()
-        if self._failed is not None and error is None:
+        if self._failed is None:
+            return
+        if error is None:
             raise self._failed
+        if error is not self._failed:
+            error.add_note(f"Nor could all that came before be kept: {self._failed}")
 
     def keep(self, episode: Episode) -> None:
         """Take an episode; wait only where too many are on their way."""

@@ -114,8 +114,8 @@ def real_fitness(run: Run, make_env: MakeEnv, controller: Controller) -> Fitness
 
     def fitness(candidates: torch.Tensor, seed: int) -> Worth:
         seeds = tuple((seed >> 33) + repeat for repeat in range(about.repeats))
-        tasks = [Contest(part.numpy(), seeds) for part in candidates.split(each)]
-        parts = list(run.backend.map(play_contest, cast, tasks))
-        return Worth(np.concatenate([part.returns for part in parts]), sum(part.frames for part in parts))
+        tasks = [Contest(group.numpy(), seeds) for group in candidates.split(each)]
+        played = list(run.backend.map(play_contest, cast, tasks))
+        return Worth(np.concatenate([part.returns for part in played]), sum(part.frames for part in played))
 
     return fitness

@@ -111,3 +111,16 @@ def test_what_goes_wrong_is_told_to_who_plays(tmp_path: Path, episodes: int) -> 
     with pytest.raises(StorageError, match="opened to read"):
         play(Replay.open(tmp_path))
     assert len(came) < 1000
+
+
+def test_a_failing_disk_is_noted_on_what_the_player_failed_of(tmp_path: Path) -> None:
+    create(tmp_path).close()
+
+    def play(replay: Replay) -> None:
+        with ReplayWriter(replay) as writer:
+            writer.keep(episode(0))
+            raise KeyError("of the player")
+
+    with pytest.raises(KeyError, match="of the player") as raised:
+        play(Replay.open(tmp_path))
+    assert any("opened to read" in note for note in raised.value.__notes__)
