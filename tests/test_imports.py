@@ -149,3 +149,12 @@ def test_scripts_are_doors_that_nobody_imports() -> None:
 def test_every_file_says_what_it_is() -> None:
     for path in FILES:
         assert ast.get_docstring(ast.parse(path.read_text())), f"{path} has no docstring"
+
+
+def test_the_plan_of_the_house_shows_every_room() -> None:
+    """Every file and folder at the top of a package is in CONTRIBUTING.md's tables."""
+    plan = (ROOT / "CONTRIBUTING.md").read_text()
+    tops = [path for package in PACKAGES for path in (ROOT / package).iterdir() if not path.name.startswith(("_", "."))]
+    names = [f"`{path.name}/`" if path.is_dir() else f"`{path.name}`" for path in tops if path.is_dir() or path.suffix == ".py"]
+    lacking = [name for name in names if name not in plan and name.strip("`/") not in FAMILIES]
+    assert not lacking
