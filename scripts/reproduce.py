@@ -131,11 +131,10 @@ def keep(name: str, seed: int, found: dict[str, Any]) -> None:
 
 
 def table() -> str:
-    """RESULTS.md: a line for each figure of each system, over its seeds."""
+    """RESULTS.md: what there is, and a chapter for each system with its figures over its seeds."""
     kept = {path.stem: storage.read_json(path) for path in sorted(RESULTS.glob("*.json"))}
-    rows = [line for name in sorted(kept, key=lambda name: (kept[name]["row"], name)) for line in lines(kept[name])]
-    machines = {run["machine"] for system in kept.values() for run in system["seeds"].values()}
-    return HEADER + "\n".join(rows) + "\n\n" + "\n".join(f"- {where}" for where in sorted(machines)) + "\n"
+    names = sorted(kept, key=lambda name: (kept[name]["row"], name))
+    return HEADER + "\n".join(entry(kept[name]) for name in names) + "\n" + "".join(chapter(name, kept[name]) for name in names)
 
 
 HEADER = """# Results
@@ -144,24 +143,55 @@ Made by `python scripts/reproduce.py`, which runs each recipe of `scripts/book/`
 data the model did not see, by judges no model may touch. A value is the mean over seeds, with its range; a bar holds if every
 seed reaches it. Three seeds count; fewer are shown as what they are. Minutes are of training and judging, for one seed.
 
-| # | system | figure | value | bar | stretch | published | seeds | minutes | commit | machine | verdict |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+| # | system | bars that hold | seeds | minutes |
+|---|---|---|---|---|
 """
 
 
-def lines(kept: dict[str, Any]) -> list[str]:
-    """The lines of one system."""
-    runs = [kept["seeds"][seed] for seed in sorted(kept["seeds"], key=int)]
-    minutes = f"{statistics.mean(run['minutes'] for run in runs):.1f}"
+def entry(kept: dict[str, Any]) -> str:
+    """The line of one system in the table of contents."""
+    seeds, verdicts = len(kept["seeds"]), [verdict(same) for same, _ in by_figure(kept)]
+    barred = [one for one in verdicts if one]
+    hold = f"{barred.count('holds')} of {len(barred)}" if barred else ""
+    return f"| {kept['row']} | [{kept['system']}](#{anchor(heading(kept))}) | {hold} | {seeds} | {mean_minutes(kept)} |"
+
+
+def chapter(name: str, kept: dict[str, Any]) -> str:
+    """All figures of one system."""
+    runs = list(kept["seeds"].values())
     commits = " ".join(dict.fromkeys(one for run in runs for one in run["commit"].split()))
     where = "; ".join(dict.fromkeys(run["machine"] for run in runs))
-    answer = []
-    for figure in runs[-1]["figures"]:
-        same = [f for run in runs for f in run["figures"] if f["name"] == figure["name"]]
-        cells = [kept["row"], kept["system"], figure["name"], spread([f["value"] for f in same]), bar(figure)]
-        cells += [bar(figure, "stretch"), figure["published"], len(same), minutes, commits, where, verdict(same)]
-        answer.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
-    return answer
+    seeds = ", ".join(sorted(kept["seeds"], key=int))
+    made = [f"`python scripts/reproduce.py {name}`", f"seeds {seeds}" if len(runs) > 1 else f"seed {seeds} alone"]
+    made += [f"{mean_minutes(kept)} minutes", f"commit {commits}", where]
+    lines = [f"\n## {heading(kept)}\n", "; ".join(made) + ".\n"]
+    lines += ["| figure | value | bar | stretch | published | verdict |", "|---|---|---|---|---|---|"]
+    for same, figure in by_figure(kept):
+        value = spread([f["value"] for f in same]) + (f" [{len(same)} of {len(runs)} seeds]" if len(same) < len(runs) else "")
+        cells = [figure["name"], value, bar(figure), bar(figure, "stretch"), figure["published"], verdict(same)]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def by_figure(kept: dict[str, Any]) -> list[tuple[list[dict[str, Any]], dict[str, Any]]]:
+    """Each figure: as every seed has it, and as the last seed does."""
+    runs = [kept["seeds"][seed] for seed in sorted(kept["seeds"], key=int)]
+    return [([f for run in runs for f in run["figures"] if f["name"] == one["name"]], one) for one in runs[-1]["figures"]]
+
+
+def mean_minutes(kept: dict[str, Any]) -> str:
+    """Of training and judging, for a seed."""
+    return f"{statistics.mean(run['minutes'] for run in kept['seeds'].values()):.1f}"
+
+
+def heading(kept: dict[str, Any]) -> str:
+    """Of a system's chapter."""
+    return f"{kept['row']}. {kept['system']}"
+
+
+def anchor(words: str) -> str:
+    """Where a heading is found in a page of Markdown."""
+    return "".join(c for c in words.lower().replace(" ", "-") if c.isalnum() or c == "-")
 
 
 def spread(values: list[float | None]) -> str:

@@ -173,11 +173,12 @@ def row(checkout: Path, figure: str) -> list[str]:
 
 def test_seeds_add_up_to_a_table(checkout: Path) -> None:
     assert reproduce(checkout, "toy", "--seeds", "0")[0] == 0
-    assert row(checkout, "error")[:8] == ["7", "toy", "error", "0.5", "<= 1", "<= 0.1", "0.3", "1"]
-    assert row(checkout, "error")[-1] == "holds"
+    assert row(checkout, "error") == ["error", "0.5", "<= 1", "<= 0.1", "0.3", "holds"]
+    assert row(checkout, "[toy](#7-toy)") == ["7", "[toy](#7-toy)", "1 of 1", "1", "0.0"]
+    assert "## 7. toy\n\n`python scripts/reproduce.py toy`; seed 0 alone; " in (checkout / "RESULTS.md").read_text()
     assert reproduce(checkout, "--seeds", "1", "2")[0] == 0
-    assert row(checkout, "error")[3] == "0.6 (0.5 to 0.7)"
-    assert row(checkout, "error")[7] == "3"
+    assert row(checkout, "error")[1] == "0.6 (0.5 to 0.7)"
+    assert row(checkout, "[toy](#7-toy)")[3] == "3"
     assert row(checkout, "only told")[-1] == ""
     kept = json.loads((checkout / "scripts" / "results" / "toy.json").read_text())
     assert sorted(kept["seeds"]) == ["0", "1", "2"]
@@ -188,6 +189,7 @@ def test_one_seed_that_misses_a_bar_misses_it(checkout: Path) -> None:
     assert status == 1
     assert "toy seed 1: error 1.05 misses <= 1" in said
     assert row(checkout, "error")[-1] == "missed"
+    assert row(checkout, "[toy](#7-toy)")[2] == "0 of 1"
 
 
 def test_fast_keeps_nothing_and_sees_what_is_not_finite(checkout: Path) -> None:
