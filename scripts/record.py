@@ -24,6 +24,8 @@ class Own:
     """episodes, one after another"""
     max_steps: int = 0
     """steps of each; 0 for all"""
+    skip: int = 0
+    """steps of each that pass unseen, before"""
     fps: float = 30.0
     """pictures a second"""
     warmup: int = 4
@@ -36,12 +38,12 @@ class Own:
     """root of the episodes' seeds; by default one that no stage has used"""
 
     def __post_init__(self) -> None:
-        command.within(self, episodes=1, max_steps=0, fps=1, warmup=0, redream=0, still=0, seed=0, temperature=0.01)
+        command.within(self, episodes=1, max_steps=0, skip=0, fps=1, warmup=0, redream=0, still=0, seed=0, temperature=0.01)
 
 
 if __name__ == "__main__":
     target, own = command.parse(__doc__, Own, presets=False)
-    with command.told():
+    with command.told(ValueError):
         import envs
         from worldmodels import after_training
 

@@ -48,6 +48,7 @@ def record(
     suffix: str = ".mp4",
     episodes: int = 1,
     max_steps: int = 0,
+    skip: int = 0,
     fps: float = 30.0,
     warmup: int = 4,
     redream: int = 50,
@@ -60,7 +61,7 @@ def record(
     Arguments:
         run, make_env: whose agent, in which worlds.
         name, suffix: of the file in `videos/`.
-        episodes, max_steps: how many, and how much of each (0: all).
+        episodes, max_steps, skip: how many, how much of each (0: all), and after how many of its steps.
         fps: pictures a second.
         warmup, redream, temperature: of the dream; see `worldmodels.side_by_side.watch`.
         seed: the root of the episodes' seeds; None for one that no stage uses.
@@ -80,7 +81,7 @@ def record(
             temperature=tau,
             seed=run.seed(Stage.RECORD, 1),
         )
-        chosen = side_by_side.first_episodes(moments, episodes, max_steps)
+        chosen = side_by_side.first_episodes(moments, episodes, max_steps, skip)
         discrete = isinstance(env.single_action_space, gymnasium.spaces.Discrete)
         pictures = side_by_side.panels(chosen, player.vision.latent_size, redream, discrete=discrete)
         return _keep(run, pictures, name, suffix, fps, still)

@@ -89,14 +89,19 @@ def watch(
             yield Moment(step.after[0], *last, step.act[0], ret, episode, t, alone, end)
 
 
-def first_episodes(moments: Iterable[Moment], episodes: int, steps: int = 0) -> Iterator[Moment]:
-    """The moments of so many episodes, of each at most so many steps (0: all)."""
+def first_episodes(moments: Iterable[Moment], episodes: int, steps: int = 0, skip: int = 0) -> Iterator[Moment]:
+    """The moments of so many episodes, of each at most so many steps (0: all) after the first `skip`."""
+    longest, shown = 0, False
     for moment in moments:
-        too_late = steps > 0 and moment.step > steps
+        too_late = steps > 0 and moment.step > skip + steps
         if moment.episode == episodes or (too_late and moment.episode == episodes - 1):
-            return
-        if not too_late:
+            break
+        longest = max(longest, moment.step)
+        if moment.step >= skip and not too_late:
+            shown = True
             yield moment
+    if not shown:
+        raise ValueError(f"skip: {skip} steps are too many, as the longest episode was over after {longest}")
 
 
 def panels(moments: Iterable[Moment], latent: int, redream: int, *, discrete: bool = False) -> Iterator[Frames]:

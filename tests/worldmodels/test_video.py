@@ -149,6 +149,9 @@ def test_there_is_a_moment_for_each_frame_of_an_episode(trained: Path) -> None:
     first = next(step for step in played(run) if step.over[0])
     assert np.array_equal([m for m in found if m.episode == 0][-1].real, first.after[0])
     assert max(m.step for m in side_by_side.first_episodes(moments(run), 2, 7)) == 7
+    assert [m.step for m in side_by_side.first_episodes(moments(run), 1, 3, skip=4)] == [4, 5, 6, 7]
+    with pytest.raises(ValueError, match=r"skip: 100000 steps are too many, as the longest episode was over after \d+"):
+        list(side_by_side.first_episodes(moments(run), 2, skip=100_000))
 
 
 def test_a_dream_that_is_shown_every_frame_is_the_reconstruction(trained: Path) -> None:
