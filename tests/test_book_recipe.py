@@ -127,7 +127,7 @@ def test_asked_to_stop_while_judging_it_leaves_with_one_line(tmp_path: Path) -> 
         process.send_signal(signal.SIGINT)
         err = process.stderr.read()
         assert process.wait() == 128 + signal.SIGINT
-    assert time.monotonic() - asked < 30  # the judging takes 60
+    assert time.monotonic() - asked < 5
     assert err.count("\n") == 1
     assert str(tmp_path) in err
     assert storage.read_json(tmp_path / "cost.json")["minutes"] > 0.0, "what was broken off has cost something too"
@@ -228,7 +228,7 @@ def test_asked_to_stop_it_stops_its_recipe_and_leaves(checkout: Path, at_once: s
         os.killpg(process.pid, at_once)
         err = process.stderr.read()
         assert process.wait() == 128 + at_once
-    assert time.monotonic() - asked < 30  # the pause is 60
+    assert time.monotonic() - asked < 10
     assert [line.split(":")[0] for line in err.splitlines()] == [
         f"stopped by {at_once.name}",
         "stopped; --resume goes on from here",

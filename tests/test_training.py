@@ -403,7 +403,7 @@ def test_a_long_hook_does_not_keep_it_from_leaving(tmp_path: Path, with_folder: 
         process.send_signal(signal.SIGTERM)
         err = process.stderr.read()
         assert process.wait() == 128 + signal.SIGTERM
-    assert time.monotonic() - asked < 30.0  # the hook takes 60
+    assert time.monotonic() - asked < 5.0
     assert "Traceback" not in err
     assert ("nothing saved" in err) != with_folder
     if with_folder:

@@ -69,7 +69,7 @@ def test_a_lost_worker_is_noticed_and_its_episodes_begin_again(trouble: str) -> 
         os.kill(processes(with_)[1], signal.SIGKILL)
     start = time.monotonic()
     after, rew, end, trunc, info = with_.step(np.array([0, 0, {"killed": 0, "raised": 1, "died": 3}[trouble]]))
-    assert time.monotonic() - start < 30  # noticed at once; a new process takes most of it
+    assert time.monotonic() - start < 5  # noticed at once; a new process takes most of it
     assert rew.tolist() == [1, 0, 0]
     assert not end.any()
     assert trunc.tolist() == info["restarted"].tolist() == info["_final_obs"].tolist() == [False, True, True]
@@ -111,7 +111,7 @@ def test_a_worker_that_hangs_is_replaced_after_the_time_out() -> None:
     old = processes(env)
     start = time.monotonic()
     *_, trunc, info = env.step(np.array([0, 2]))
-    assert 1.4 < time.monotonic() - start < 30
+    assert 1.4 < time.monotonic() - start < 6
     assert trunc.tolist() == info["restarted"].tolist() == [False, True]
     assert processes(env)[0] == old[0]
     assert gone(old[1:])
