@@ -124,6 +124,7 @@ def measure_memory(bench: Bench) -> Measured:
 def measure_learner(bench: Bench) -> Measured:
     """PPO in the dream, updates included, against Stable-Baselines3's: many dreams, each of which is learned from once."""
     from stable_baselines3 import PPO as PlainPPO
+    from stable_baselines3.common.logger import Logger
 
     from worldmodels.sb3 import DreamVecEnv
 
@@ -143,6 +144,7 @@ def measure_learner(bench: Bench) -> Measured:
         return float(about.dreams * about.length)
 
     plain = PlainPPO("MlpPolicy", DreamVecEnv(bench.dream(16)), n_steps=128, batch_size=256, n_epochs=3, device="cpu")
+    plain.set_logger(Logger(None, []))  # one of their own begins a folder for temporary files, which stays
 
     def theirs() -> float:
         plain.learn(16 * 128, reset_num_timesteps=False)
