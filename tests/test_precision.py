@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from genmodels.precision import quick_precision
+from genmodels.precision import multiplied_at_once, quick_precision
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,9 @@ def test_where_there_is_nobody_to_ask_it_is_fp32(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Path, "read_text", missing)
     assert quick_precision() == "fp32"
+
+
+@pytest.mark.parametrize(("flags", "expected"), [("avx512_bf16", 4), ("avx512_bf16 amx_bf16", 32), ("avx2", 4)])
+def test_sums_are_as_long_as_the_processor_likes_them(flags: str, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda path, errors: f"flags : {flags}\n")
+    assert multiplied_at_once() == expected

@@ -1,6 +1,6 @@
 """M's step in bf16 on a processor: three matrix products, and one pass over the numbers after each, compiled by Numba.
 
-    x = [h, z, act, 1]       G x  -- cells -->  h', c'       M x'  -- draw -->  z'       R x'  -- read -->  reward, end
+    x = [h, 1, z, act]       G x  -- cells -->  h', c'       M x'  -- draw -->  z'       R x'  -- read -->  reward, end
 
 What `QuickSteps` does in a hundred calls from Python is done in seven, all of which let go of Python's lock: blocks of dreams
 are taken on by as many threads as PyTorch has. Rounded is what is rounded there.
@@ -46,7 +46,7 @@ class FusedSteps:
         choose, point = noise.t().chunk(2)
         h, c = (part.t().contiguous() for part in (state.h, state.c))  # themselves, where they are laid out by columns
         after, read = torch.empty(z.shape[1], len(z)), torch.zeros(2, len(z))
-        given = [part.contiguous() for part in (z.t(), act.t(), state.restart[None], choose, gaussian(point))]
+        given = [part.contiguous() for part in (z.t(), act.t(), state.restart[None], choose, point)]
         arrays = [part.numpy() for part in (*given, h, c, after, read)]
         each(lambda block: block.advance(arrays, temperature), self.blocks, self.threads)
         for part, new in zip(state, (h, c), strict=False):
@@ -60,36 +60,50 @@ class _Block:
     """Some of the dreams, and room for what is in between."""
 
     def __init__(self, steps: FusedSteps, start: int, slots: int) -> None:
-        memory, self.layout, self.start = steps.memory, steps.layout, start
-        self.x, self.heads = self.layout.x(slots), torch.cat(self.layout.heads)
-        weights = (self.layout.gates, self.layout.mixtures, self.heads)
-        self.gates, self.mixtures, self.sums = (torch.empty(len(w), slots, dtype=self.x.dtype) for w in weights)
+        memory, layout, self.start, self.stop = steps.memory, steps.layout, start, start + slots
+        x = layout.x(slots)
+        self.in_x = [_bits(part) for part in layout.parts(x)]
+        self.gates, self.mixtures, self.heads = (
+            _Product(w, x) for w in (layout.gates, layout.mixtures, torch.cat(layout.heads))
+        )
         self.room = np.empty((5 + memory.mixture.sizes[1], slots), np.float32)
         self.floor, self.residual = np.float32(math.exp(memory.mixture.log_floor)), np.float32(memory.residual)
+        end_of_reward = len(layout.heads[0])
         self.readings = [
-            (_numbers(self.layout, 0), np.float32(memory.reward_scale), False),
-            (_numbers(self.layout, 1), np.float32(1.0), memory.predicts_end),
+            (slice(end_of_reward), *_numbers(layout, 0), np.float32(memory.reward_scale), False),
+            (slice(end_of_reward, None), *_numbers(layout, 1), np.float32(1.0), memory.predicts_end),
         ]
 
     def advance(self, arrays: Sequence[Array], temperature: float) -> None:
         """Take these dreams a step on: arrays (rows, N) of all dreams."""
-        z, act, restart, choose, normal, h, c, after, read = arrays
-        x, gates, mixtures, sums = (part.view(torch.uint16).numpy() for part in (self.x, self.gates, self.mixtures, self.sums))
-        row = 0
-        for part, size in zip((h, z, act, restart), self.layout.sizes, strict=False):
-            fill(part, self.start, x[row : row + size])
-            row += size
-        torch.mm(self.layout.gates, self.x, out=self.gates)
-        cells(gates, self.start, h, c, x)
-        torch.mm(self.layout.mixtures, self.x, out=self.mixtures)
-        tau, of_z = np.float32(temperature), x[len(h) : len(h) + len(z)]
-        draw(mixtures, self.start, z, choose, normal, self.residual, self.floor, tau, after, of_z, self.room)
-        torch.mm(self.heads, self.x, out=self.sums)
-        first = 0
-        for said, rows, ((weights, bias), scale, squashed) in zip(read, self.layout.heads, self.readings, strict=True):
-            if len(rows):
-                read_off(sums[first : first + len(rows)], self.start, weights, bias, scale, squashed, said)
-            first += len(rows)
+        z, act, restart, choose, point, h, c, after, read = arrays
+        for part, place in zip((h, z, act, restart), self.in_x, strict=True):
+            fill(part, self.start, place)
+        of_h, of_z = self.in_x[:2]
+        cells(self.gates(), self.start, h, c, of_h)
+        normal, tau = gaussian(torch.from_numpy(point[:, self.start : self.stop])).numpy(), np.float32(temperature)
+        draw(self.mixtures(), self.start, z, choose, normal, self.residual, self.floor, tau, after, of_z, self.room)
+        sums = self.heads()
+        for said, (rows, weights, bias, scale, squashed) in zip(read, self.readings, strict=True):
+            if len(sums[rows]):
+                read_off(sums[rows], self.start, weights, bias, scale, squashed, said)
+
+
+class _Product:
+    """W x, of as much of x as W has columns for, in a place of its own."""
+
+    def __init__(self, weight: Tensor, x: Tensor) -> None:
+        self.factors, self.result = (weight, x[: weight.shape[1]]), weight.new_empty(len(weight), x.shape[1])
+        self.bits = _bits(self.result)
+
+    def __call__(self) -> NDArray[np.uint16]:
+        torch.mm(*self.factors, out=self.result)
+        return self.bits
+
+
+def _bits(x: Tensor) -> NDArray[np.uint16]:
+    """Numbers of bf16 as loops take them."""
+    return x.view(torch.uint16).numpy()
 
 
 def _numbers(layout: Layout, which: int) -> tuple[Array, np.float32]:

@@ -1,10 +1,11 @@
 """M's step, for dreams: what `memory.predict(z, act, state)` says and `sample` draws, in place, on weights laid out for it.
 
-    x = [h, z, act, 1], a dream to a column     G x -> gates -> h', c'     M x' -> mixtures -> z'     R x' -> reward, end
+    x = [h, 1, z, act], a dream to a column     G x -> gates -> h', c'     M x' -> mixtures -> z'     R x' -> reward, end
 
-There is one product for all gates, one for all mixtures and one for both heads, each with its biases in the column of the 1. As
-each dream is a column, what is done to one gate or one component of all dreams is done to one stretch of memory; and to a block
-of dreams at a time, so that it stays in the cache. Of the mixtures only the components that were chosen are gone on with.
+There is one product for all gates, one for all mixtures and one for both heads, each with its biases in the column of the 1,
+and of as much of x as it needs: mixtures are read off [h', 1], heads off [h', 1, z']. As each dream is a column, what is done
+to one gate or one component of all dreams is done to one stretch of memory; and to a block of dreams at a time, so that it
+stays in the cache. Of the mixtures only the components that were chosen are gone on with.
 
 In "fp32" the numbers are those of the model, but for the order of sums. In "bf16" factors and results of these products are
 rounded to eight bits; what is carried from step to step, exponentials, draws, ends and rewards are in float32.
@@ -19,16 +20,16 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import pad, silu
 
 from genmodels import compiled
 from genmodels.dynamics.mdn_rnn import MDNRNN, State
 from genmodels.dynamics.prediction import Outcome
 from genmodels.model import DynamicsModel
+from genmodels.precision import multiplied_at_once
 from genmodels.sampling.counter_noise import gaussian
 
 BLOCK = 1024  # dreams whose gates stay in the cache
-WIDTH = 32  # numbers of bf16 that a processor multiplies at once: x is as long as a multiple
 
 Layers = list[tuple[Tensor, Tensor]]  # weights (out, in) and biases (out, 1), to be multiplied with columns
 
@@ -38,13 +39,13 @@ class Layout:
     """M's weights as they are multiplied with x."""
 
     sizes: tuple[int, ...]
-    """of h, z, act, restart and the 1 in x"""
+    """of h, the 1, z, act and restart in x"""
     gates: Tensor
     """(4 H, X) halved where a sigmoid follows: sigmoid(x) = (1 + tanh(x / 2)) / 2, and tanh is twice as fast"""
     mixtures: Tensor
-    """(3 K Z, X)"""
+    """(3 K Z, H + 1), as all of these with zeros up to what a processor multiplies at once"""
     heads: tuple[Tensor, Tensor]
-    """(rows, X) the first layers of the reward's head and of the end's; no rows where there is no such head"""
+    """(rows, H + 1 + Z) the first layers of the reward's head and of the end's: no rows for what is not there"""
     later: tuple[Layers, Layers]
     """their other layers"""
 
@@ -52,33 +53,40 @@ class Layout:
     @torch.no_grad()
     def of(cls, memory: MDNRNN, kind: torch.dtype) -> Layout:
         """What M's weights are now."""
-        sizes = (memory.hidden_size, memory.latent_size, memory.action_size, int(memory.restart), 1)
-        whole = sum(sizes)
+        sizes = (memory.hidden_size, 1, memory.latent_size, memory.action_size, int(memory.restart))
+        at_once = multiplied_at_once()
 
-        def on_x(weight: Tensor, bias: Tensor) -> Tensor:
-            """The weights of a layer that reads x's first numbers, then zeros, biases where x is 1, and zeros."""
-            laid = torch.zeros(len(weight), whole + -whole % WIDTH, dtype=kind)
-            laid[:, : weight.shape[1]] = weight
-            laid[:, whole - 1] = bias
-            return laid
+        def on_x(of_h: Tensor, bias: Tensor, *others: Tensor) -> Tensor:
+            """The weights of a layer that reads x from h on."""
+            laid = torch.cat([of_h, bias[:, None], *others], 1)
+            return pad(laid, (0, -laid.shape[1] % at_once)).to(kind)
 
         w, u, b, d = (getattr(memory.lstm, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
         halves = torch.tensor([0.5, 0.5, 1.0, 0.5]).repeat_interleave(memory.hidden_size)
-        gates = on_x(halves[:, None] * torch.cat([u, w], 1), halves * (b + d))
+        gates = on_x(halves[:, None] * u, halves * (b + d), halves[:, None] * w)
         mixture = memory.mixture.linear
         reward, end = (
             [layer for layer in head.modules() if isinstance(layer, nn.Linear)] if head is not None else []
             for head in (memory.heads.of_reward, memory.heads.of_end)
         )
-        heads = [on_x(layers[0].weight, layers[0].bias) if layers else gates[:0] for layers in (reward, end)]
+        seen = memory.hidden_size
+        heads, widest = [], max((layers[0].in_features for layers in (reward, end) if layers), default=seen)
+        for layers in (reward, end):
+            weight, bias = (layers[0].weight, layers[0].bias) if layers else (w.new_empty(0, widest), w.new_empty(0))
+            heads.append(on_x(weight[:, :seen], bias, weight[:, seen:], w.new_zeros(len(weight), widest - weight.shape[1])))
         later = [[_by_columns(layer) for layer in layers[1:]] for layers in (reward, end)]
         return cls(sizes, gates, on_x(mixture.weight, mixture.bias), (heads[0], heads[1]), (later[0], later[1]))
 
     def x(self, slots: int) -> Tensor:
         """(X, slots) nothing yet, and the 1."""
         x = self.gates.new_zeros(self.gates.shape[1], slots)
-        x[sum(self.sizes) - 1] = 1.0
+        x[self.sizes[0]] = 1.0
         return x
+
+    def parts(self, x: Tensor) -> list[Tensor]:
+        """h, z, act and restart in x, whose other rows stay as they are."""
+        h, _, *told = x[: sum(self.sizes)].split(self.sizes)
+        return [h, *told]
 
 
 class Columns(NamedTuple):
@@ -137,8 +145,7 @@ class QuickSteps:
 
     def _fill(self, x: Tensor, *parts: Tensor) -> None:
         """Put [h, z, act, restart], or as much of it as is given, into x."""
-        places = x[: sum(self.layout.sizes)].split(self.layout.sizes)
-        for place, part in zip(places, parts, strict=False):
+        for place, part in zip(self.layout.parts(x), parts, strict=False):
             place.copy_(part[: len(place)])
 
     def _step(self, gates: Tensor, h: Tensor, c: Tensor) -> None:
@@ -181,7 +188,8 @@ class QuickSteps:
             end.sigmoid_()
 
     def _product(self, weight: Tensor, x: Tensor) -> Tensor:
-        """W x, in float32."""
+        """W x, of as much of x as W has columns for, in float32."""
+        x = x[: weight.shape[1]]
         sums, products = (room[: len(weight), : x.shape[1]] for room in (self.sums, self.products))
         if self.precision == "bf16":
             return sums.copy_(torch.mm(weight, x, out=products))

@@ -1,7 +1,7 @@
 """The passes between the matrix products of `FusedSteps`: loops over rows of dreams, compiled by Numba.
 
 Arrays of floats are (rows, N) of all dreams, whose columns from `start` on a pass takes; arrays of bits, numbers of bf16,
-are (rows, n) of these dreams alone. The innermost loop is always over dreams, along a stretch of memory.
+and normal numbers are (rows, n) of these dreams alone. The innermost loop is always over dreams, along a stretch of memory.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def draw(mixtures, start, z, choose, normal, residual, floor, temperature, after
     spread, width, stop = float32(math.sqrt(temperature)), x.shape[1], start + x.shape[1]
     top, total, mean, sd, left = room[0], room[1], room[2], room[3], room[4]
     for d in range(latent):
-        of_choose, of_normal, of_z = choose[d][start:stop], normal[d][start:stop], z[d][start:stop]
+        of_choose, of_normal, of_z = choose[d][start:stop], normal[d], z[d][start:stop]
         of_after, of_x, logit = after[d][start:stop], x[d], mixtures[d]
         for j in range(width):
             top[j], total[j], mean[j], sd[j], left[j] = wide(logit[j]), float32(0.0), float32(0.0), float32(0.0), one
