@@ -57,6 +57,28 @@ class Looking(nn.Module):
         return x + gathered.mT.unflatten(2, (height, breadth))
 
 
+class Halved(nn.Linear):
+    """Each square of four pixels as one, a linear map of its numbers: (B, before, H, W) to (B, after, H / 2, W / 2)."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(4 * before, after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        squares = x.permute(0, 2, 3, 1).unflatten(2, (-1, 2)).unflatten(1, (-1, 2)).transpose(2, 3).flatten(3)
+        return super().forward(squares).permute(0, 3, 1, 2)
+
+
+class Enlarged(nn.Linear):
+    """Each pixel as a square of four, linear maps of its numbers: (B, before, H, W) to (B, after, 2 H, 2 W)."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(before, 4 * after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        squares = super().forward(x.permute(0, 2, 3, 1)).unflatten(3, (2, 2, -1))
+        return squares.transpose(2, 3).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+
+
 class UNet(nn.Module):
     """Images (B, channels, H, W) to images (B, out, H, W), given what else it is told.
 
@@ -92,8 +114,8 @@ class UNet(nn.Module):
         for level in range(levels):
             here, below = widths[level], widths[level + 1]
             self.down.append(nn.ModuleList(ToldBlock(here, here, told) for _ in range(blocks)))
-            self.halve.append(nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * here, below, 1)))
-            self.enlarge.append(nn.Sequential(nn.Conv2d(below, 4 * here, 1), nn.PixelShuffle(2)))
+            self.halve.append(Halved(here, below))
+            self.enlarge.append(Enlarged(below, here))
             self.up.append(nn.ModuleList(ToldBlock(2 * here if first else here, here, told) for first in _firsts(blocks)))
         self.bottom = nn.ModuleList(ToldBlock(widths[-1], widths[-1], told) for _ in range(2))
         self.look = Looking(widths[-1], heads, context)

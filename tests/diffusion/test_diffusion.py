@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.utils.data import TensorDataset
 
 from genmodels.diffusion import SAMPLERS, SCHEDULES, Diffusion
 from genmodels.diffusion.predictions import PREDICTIONS
 from genmodels.nn import UNet
+from genmodels.nn.unet import Enlarged, Halved
 from genmodels.training import Shuffled, fit
 
 
@@ -145,6 +147,15 @@ def test_every_pixel_reaches_every_other() -> None:
     net, x = stirred(channels=1, out=1), torch.randn(1, 1, 16, 16, requires_grad=True)
     (gradient,) = torch.autograd.grad(net(x, torch.zeros(1, 6))[0, 0, 0, 0], x)
     assert (gradient.abs() > 0).all()
+
+
+def test_halving_and_enlarging_are_convolutions_of_squares() -> None:
+    x, halved, enlarged = torch.randn(2, 3, 8, 6), Halved(3, 5), Enlarged(3, 5)
+    kernel = halved.weight.view(5, 2, 2, 3).permute(0, 3, 1, 2)
+    torch.testing.assert_close(halved(x), F.conv2d(x, kernel, halved.bias, stride=2), atol=1e-5, rtol=1e-4)
+    kernel = enlarged.weight.view(2, 2, 5, 3).permute(3, 2, 0, 1)
+    biases = enlarged.bias.view(2, 2, 5).permute(2, 0, 1).repeat(1, 8, 6)
+    torch.testing.assert_close(enlarged(x), F.conv_transpose2d(x, kernel, stride=2) + biases, atol=1e-5, rtol=1e-4)
 
 
 def test_an_image_that_cannot_be_halved_is_named() -> None:
