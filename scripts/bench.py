@@ -52,7 +52,7 @@ def main() -> int:
     """Measure, tell, and leave with 1 if a stage is slower than it must be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", nargs="+", choices=list(STAGES), default=list(STAGES), help="which (default: all)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of windows for each thing measured (default: 20)")
+    parser.add_argument("--seconds", type=float, default=16.0, help="of windows for each thing measured (default: 16)")
     parser.add_argument("--json", action="store_true", help="a list for machines, and nothing else")
     options = parser.parse_args()
     found = []

@@ -23,6 +23,7 @@ import torch
 import envs
 from genmodels.book_recipe import Recipe
 from genmodels.dynamics import MDNRNN
+from genmodels.precision import quick_precision
 from genmodels.viz import intervals
 from worldmodels.blind_policies import Wanderer
 from worldmodels.controller import Controller, Reflex
@@ -41,7 +42,7 @@ def dreams(slots: int, shared: int | None = None, horizon: int = 1000) -> DreamV
     memory = MDNRNN(LATENT, ACTIONS, 256, reward=True).eval()
     starts = Starts(torch.zeros(64, LATENT), torch.zeros(64, LATENT))
     space = gymnasium.spaces.Box(-1.0, 1.0, (ACTIONS,), np.float32)
-    return DreamVectorEnv(memory, starts, slots, space, horizon=horizon, shared=shared)
+    return DreamVectorEnv(memory, starts, slots, space, horizon=horizon, shared=shared, precision=quick_precision())
 
 
 def seconds(work: Callable[[], object], budget: float) -> float:
