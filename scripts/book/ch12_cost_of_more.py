@@ -30,7 +30,7 @@ from worldmodels.controller import Controller, Reflex
 from worldmodels.dream import DreamVectorEnv
 from worldmodels.evolution import Evolution, Worth
 from worldmodels.replay_store import FrameBatches, Replay
-from worldmodels.rollout import rollout, steps
+from worldmodels.rollout import at_work, rollout, steps
 from worldmodels.starts import Starts
 from worldmodels.types import Episode
 
@@ -70,7 +70,7 @@ def report(run: Recipe, what: str, costs: dict[int, float], unit: str, each: str
             run.figure(f"{what}, {size:,}: {each}", size / cost)
     run.figure(f"{what}: slope", slope(costs))
     line = [(math.log10(size), math.log10(cost), 0.0) for size, cost in costs.items()]
-    run.picture(what.replace(" ", "_"), intervals({what: line}, f"{what}, log10", f"{unit}, log10"))
+    run.picture(what.replace(",", "").replace(" ", "_"), intervals({what: line}, f"{what}, log10", f"{unit}, log10"))
 
 
 def more_dreams(run: Recipe) -> None:
@@ -80,7 +80,8 @@ def more_dreams(run: Recipe) -> None:
         env = dreams(slots)
         controller = Controller(env.single_observation_space.shape[0], ACTIONS)
         driven = steps(env, Reflex(controller, 0.1 * torch.randn(64, len(controller.vector()))), run.seed)
-        costs[slots] = seconds(partial(next, driven), 15 * run.minutes)
+        with at_work(env):
+            costs[slots] = seconds(partial(next, driven), 15 * run.minutes)
     report(run, "dreams", costs, "seconds a step", "steps a second")
 
 
@@ -104,8 +105,10 @@ def worth(env: DreamVectorEnv, controller: Controller, candidates: torch.Tensor,
 
 
 def more_frames(run: Recipe) -> None:
-    """On disk: how long it takes to open them, to draw a batch of 64 to learn from, and what the process holds in memory."""
+    """On disk: how long it takes to open them, to read a window of them, to draw a batch of 64 to learn from, and what the process
+    holds in memory."""
     opened: dict[int, float] = {}
+    read: dict[int, float] = {}
     drawn: dict[int, float] = {}
     memory: dict[int, float] = {}
     with tempfile.TemporaryDirectory(dir=run.folder) as place:
@@ -117,13 +120,22 @@ def more_frames(run: Recipe) -> None:
             kept = replay.frames_total
             opened[kept] = seconds(lambda: Replay.open(folder).close(), run.minutes)
             with contextlib.closing(Replay.open(folder)) as replay:
+                read[kept] = seconds(partial(window, replay, np.random.default_rng(run.seed)), 5 * run.minutes)
                 batches = FrameBatches(replay, 64, run.seed)
                 each = (batches(number) for number in count())
                 drawn[kept] = seconds(partial(next, each), 5 * run.minutes)
                 memory[kept] = anonymous() / 2**20
     report(run, "frames, opening", opened, "seconds", "")
+    report(run, "frames, a window of 32", read, "seconds", "")
     report(run, "frames, a batch of 64", drawn, "seconds", "")
     report(run, "frames, memory", memory, "MiB", "")
+
+
+def window(replay: Replay, random: np.random.Generator) -> None:
+    """32 frames in a row, from the disk or wherever the system keeps what it has read."""
+    index = int(random.integers(len(replay)))
+    start = int(random.integers(replay.episodes[index].frames - 31))
+    replay.obs(index, start, start + 32)
 
 
 def episodes(run: Recipe) -> Iterator[Episode]:
