@@ -170,7 +170,19 @@ def chapter(name: str, kept: dict[str, Any]) -> str:
         value = spread([f["value"] for f in same]) + (f" [{len(same)} of {len(runs)} seeds]" if len(same) < len(runs) else "")
         cells = [figure["name"], value, bar(figure), bar(figure, "stretch"), figure["published"], verdict(same)]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    shown = [f"\n![{picture.stem}](pictures/{picture.name})" for picture in pictures(name)]
+    return "\n".join(lines + shown) + "\n"
+
+
+def pictures(name: str) -> list[Path]:
+    """Those that are kept of a recipe: NAME.png and NAME_*.png, unless a recipe with a longer name made them."""
+    others = [other for other in RECIPES if other.startswith(f"{name}_")]
+    found = [
+        path
+        for path in sorted((ROOT / "pictures").glob(f"{name}*.png"))
+        if path.stem == name or path.stem.startswith(f"{name}_")
+    ]
+    return [path for path in found if not any(path.stem == other or path.stem.startswith(f"{other}_") for other in others)]
 
 
 def by_figure(kept: dict[str, Any]) -> list[tuple[list[dict[str, Any]], dict[str, Any]]]:

@@ -184,6 +184,16 @@ def test_seeds_add_up_to_a_table(checkout: Path) -> None:
     assert sorted(kept["seeds"]) == ["0", "1", "2"]
 
 
+def test_a_chapter_shows_the_pictures_that_are_kept_of_its_recipe(checkout: Path) -> None:
+    (checkout / "scripts" / "book" / "toy_late.py").write_text(TOY)
+    (checkout / "pictures").mkdir()
+    for name in ("toy", "toy_loss", "toy_late", "toys"):
+        (checkout / "pictures" / f"{name}.png").touch()
+    assert reproduce(checkout, "toy", "--seeds", "0")[0] == 0
+    shown = [line for line in (checkout / "RESULTS.md").read_text().splitlines() if line.startswith("![")]
+    assert shown == ["![toy](pictures/toy.png)", "![toy_loss](pictures/toy_loss.png)"]
+
+
 def test_one_seed_that_misses_a_bar_misses_it(checkout: Path) -> None:
     status, said = reproduce(checkout, "--seeds", "0", "1", error="0.95")
     assert status == 1

@@ -105,8 +105,7 @@ def worth(env: DreamVectorEnv, controller: Controller, candidates: torch.Tensor,
 
 
 def more_frames(run: Recipe) -> None:
-    """On disk: how long it takes to open them, to read a window of them, to draw a batch of 64 to learn from, and what the process
-    holds in memory."""
+    """On disk: how long it takes to open them, to read a window, to draw a batch of 64 to learn from, and what memory holds."""
     opened: dict[int, float] = {}
     read: dict[int, float] = {}
     drawn: dict[int, float] = {}
