@@ -270,7 +270,7 @@ class Model(nn.Module):
         if not issubclass(found, cls):
             raise TypeError(f"{sealed.folder} holds a {found.__name__}, not a {cls.__name__}")
         model = found(**{name: _tuples(value) for name, value in config["arguments"].items()})
-        model.load_state_dict(sealed.tensors("model.safetensors"))
+        sealed.give("model.safetensors", model)
         return model.eval()
 
     def __getattr__(self, name: str) -> Any:

@@ -30,7 +30,7 @@ from typing import Any
 
 import safetensors.torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 MANIFEST = "MANIFEST.json"
 _MANIFEST_LIMIT = 1 << 24  # a manifest larger than 16 MiB is no manifest of ours
@@ -183,6 +183,18 @@ class Sealed:
     def tensors(self, name: str) -> dict[str, Tensor]:
         """One of its files, as named tensors."""
         return unpack_tensors(self._bytes(name), str(self.folder / name))
+
+    def give(self, name: str, module: nn.Module) -> None:
+        """Give a module the weights in one of its files, which have to be those that it has, of the same shapes."""
+        weights, own = self.tensors(name), module.state_dict()
+        for key in sorted(weights.keys() | own.keys()):
+            theirs, ours = (tuple(of[key].shape) if key in of else "missing" for of in (weights, own))
+            if theirs != ours:
+                raise StorageError(
+                    f"{self.folder / name}: {key} is {theirs} there, and {ours} in a {type(module).__name__} made now; "
+                    "it was saved by another version or with other arguments: train it again, or use that version"
+                )
+        module.load_state_dict(weights)
 
     def _bytes(self, name: str) -> bytes:
         if name not in self.files:

@@ -446,7 +446,7 @@ class _Run:
         """Become the run that wrote the checkpoint."""
         state = checkpoint.json("training.json")
         optimizers = checkpoint.tensors("updates.safetensors")
-        self.model.load_state_dict(checkpoint.tensors("model.safetensors"))
+        checkpoint.give("model.safetensors", self.model)
         for active, bad in zip(self.updates, state["bad_in_a_row"], strict=True):
             active.load(optimizers)
             active.bad_in_a_row = bad

@@ -167,7 +167,18 @@ def test_a_config_changed_by_hand_is_refused(tmp_path: Path) -> None:
 def test_weights_of_other_shapes_are_refused(tmp_path: Path) -> None:
     Mute(2).save(tmp_path)
     reseal(tmp_path, {"model": f"{Mute.__module__}:Mute", "arguments": {"size": 3}})
-    with pytest.raises(RuntimeError, match="size mismatch for weight"):
+    with pytest.raises(
+        storage.StorageError, match=r"model\.safetensors: weight is \(2,\) there, and \(3,\) in a Mute made now"
+    ):
+        load(tmp_path)
+
+
+def test_weights_of_other_names_are_refused(tmp_path: Path) -> None:
+    Mute(2).save(tmp_path)
+    files = dict(storage.read_folder(tmp_path).files)
+    files["model.safetensors"] = storage.pack_tensors({"heavy": torch.zeros(2)})
+    storage.write_folder(tmp_path, files)
+    with pytest.raises(storage.StorageError, match=r"heavy is \(2,\) there, and missing in a Mute .* train it again"):
         load(tmp_path)
 
 

@@ -221,7 +221,7 @@ class SB3Learner(Learner):
         self.model = self._begin()
         for iteration in range(kept["iterations"]):
             self.iterate(iteration)
-        self.model.policy.load_state_dict(sealed.tensors("policy.safetensors"))
+        sealed.give("policy.safetensors", self.model.policy)
 
     def _begin(self) -> BaseAlgorithm:
         """The algorithm before its first step, with the controller's weights in its actor."""
