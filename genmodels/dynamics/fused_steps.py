@@ -2,7 +2,7 @@
 
     x = [h, 1, z, act]       G x  -- cells -->  h', c'       M x'  -- draw -->  z'       R x'  -- read -->  reward, end
 
-What `QuickSteps` does in a hundred calls from Python is done in seven, all of which let go of Python's lock: blocks of dreams
+What `QuickSteps` does in a hundred calls from Python is done in a dozen, all of which let go of Python's lock: blocks of dreams
 are taken on by as many threads as PyTorch has. Rounded is what is rounded there.
 """
 
