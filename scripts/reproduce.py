@@ -176,13 +176,11 @@ def chapter(name: str, kept: dict[str, Any]) -> str:
 
 def pictures(name: str) -> list[Path]:
     """Those that are kept of a recipe: NAME.png and NAME_*.png, unless a recipe with a longer name made them."""
-    others = [other for other in RECIPES if other.startswith(f"{name}_")]
-    found = [
-        path
-        for path in sorted((ROOT / "pictures").glob(f"{name}*.png"))
-        if path.stem == name or path.stem.startswith(f"{name}_")
-    ]
-    return [path for path in found if not any(path.stem == other or path.stem.startswith(f"{other}_") for other in others)]
+
+    def maker(picture: Path) -> str:
+        return max((recipe for recipe in RECIPES if f"{picture.stem}_".startswith(f"{recipe}_")), key=len, default="")
+
+    return [picture for picture in sorted((ROOT / "pictures").glob("*.png")) if maker(picture) == name]
 
 
 def by_figure(kept: dict[str, Any]) -> list[tuple[list[dict[str, Any]], dict[str, Any]]]:
