@@ -1,13 +1,19 @@
-"""Threads that compiled loops and matrix products run on side by side, each without threads of PyTorch's own."""
+"""Threads that compiled loops and matrix products run on side by side: PyTorch's own, or some beside it.
+
+After an operation the threads of PyTorch wait awake for the next, for milliseconds, on cores that others could use. So loops run
+on these same threads where the library that has them can be asked (GNU's OpenMP): that is at once, and in nobody's way.
+"""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from threading import Barrier
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -16,21 +22,46 @@ R = TypeVar("R")
 
 
 def each(work: Callable[[T], object], items: Sequence[T], count: int) -> None:
-    """Do work for every item, on so many threads, of which this is one; what goes wrong in another is raised here."""
-    left = iter(items)  # of one list, from which each takes the next
+    """Do work for every item, on so many threads, of which this is one; what goes wrong in another is raised here.
 
-    def take() -> None:
-        for item in left:
-            work(item)
+    Each does alone what it does by PyTorch.
+    """
+    left = iter(enumerate(items))  # of one list, from which each takes the next
+    wrong: dict[int, BaseException] = {}
 
-    others = [workers(count - 1).submit(take) for _ in range(count - 1)] if count > 1 else []
-    try:
+    def take(_: object = None) -> None:
+        for at, item in left:
+            try:
+                work(item)
+            except BaseException as error:  # of the first that went wrong, as if they had been done one after the other
+                wrong[at] = error
+            if wrong:
+                break
+
+    if count < 2:
+        take()
+    elif team() is not None:
+        team()(_ROUTINE(take), None, count, 0)
+    else:
+        others = [workers(count - 1).submit(take) for _ in range(count - 1)]
         with alone():
             take()
-    finally:
         wait(others)  # nobody works on what the caller has left
-    for other in others:
-        other.result()
+    if wrong:
+        raise wrong[min(wrong)]
+
+
+@cache
+def team() -> Any:
+    """GNU OpenMP's own entry to a parallel region, (routine, data, threads, flags), of the library that PyTorch has loaded."""
+    for path in (Path(torch.__file__).parent / "lib").glob("libgomp*.so*"):
+        region = ctypes.CDLL(str(path)).GOMP_parallel
+        region.argtypes, region.restype = [_ROUTINE, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint], None
+        return region
+    return None
+
+
+_ROUTINE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def mapped(work: Callable[[T], R], items: Sequence[T], count: int) -> list[R]:
@@ -42,7 +73,7 @@ def mapped(work: Callable[[T], R], items: Sequence[T], count: int) -> list[R]:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """PyTorch without threads of its own: after an operation they wait awake for the next, on cores that others could use."""
+    """PyTorch without threads of its own."""
     before = torch.get_num_threads()
     if before > 1:
         torch.set_num_threads(1)
