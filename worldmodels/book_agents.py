@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import median
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from genmodels import storage
 from genmodels.book_recipe import Bar, Recipe
 from genmodels.viz import intervals, spread
-from worldmodels import evaluate
+from worldmodels import evaluate, pretrained
 from worldmodels.config import Evaluation, Experiment, Option
 from worldmodels.interfaces import MakeEnv
 from worldmodels.pipeline import learn_and_evaluate
@@ -77,14 +78,29 @@ def borrow(recipe: Recipe, run: Run) -> None:
             storage.write_bytes(folder / part.name, part.read_bytes())
 
 
-def to_study(recipe: Recipe, name: str, preset: Callable[[], Experiment], minutes: float, make_env: MakeEnv) -> Run:
-    """A whole run in the recipe's folder: the one that is there, or the one that the named recipe left, or a new one."""
+def adopt(recipe: Recipe, name: str) -> None:
+    """Put an agent that comes with the package into the recipe's folder, where what is done with it has the recipe's seed."""
+    folder = pretrained.unpack(name, recipe.folder / ".unpacked")
+    settings = storage.read_json(folder / "config.json")
+    storage.write_json(folder / "config.json", settings | {"seed": recipe.seed})
+    os.rename(folder, recipe.folder / folder.name)
+
+
+def to_study(
+    recipe: Recipe, name: str, preset: Callable[[], Experiment], minutes: float, make_env: MakeEnv, packed: str = ""
+) -> Run:
+    """A whole run in the recipe's folder: the one that is there, or the one that the named recipe left for this seed, or else
+    the agent of this name that comes with the package, or a new one where none will do."""
     left = left_by(recipe, name)
-    if left is not None and not any(recipe.folder.glob("*/config.json")):
-        borrow(recipe, left)
+    if not any(recipe.folder.glob("*/config.json")):
+        if left is not None:
+            borrow(recipe, left)
+        elif packed and not recipe.fast:
+            adopt(recipe, packed)
     run = begin(recipe, preset, minutes, evaluation=Evaluation(baselines="none"))
-    with run.lock():
-        learn_and_evaluate(run, make_env)
+    if not pretrained.is_unpacked(run.folder):
+        with run.lock():
+            learn_and_evaluate(run, make_env)
     return run
 
 

@@ -1,7 +1,7 @@
 """Threads that compiled loops and matrix products run on side by side: PyTorch's own, or some beside it.
 
-After an operation the threads of PyTorch wait awake for the next, for milliseconds, on cores that others could use. So loops run
-on these same threads where the library that has them can be asked (GNU's OpenMP): that is at once, and in nobody's way.
+After an operation the threads of PyTorch wait awake for the next, for milliseconds, on cores that others could use. So loops
+run on these same threads where the library that has them can be asked (GNU's OpenMP): they begin at once, in nobody's way.
 """
 
 from __future__ import annotations

@@ -150,13 +150,14 @@ class Diffusion(Model):
             raise ValueError(f"steps: at least one, not {steps}")
         y = self._labels(cond, len(z)) if cond is not None else None
         guess: list[Tensor] = []
-        parts, x = self._parts(y, guidance, guess, precision), z.view(-1, *self.shape)
-        way = SAMPLERS[sampler](parts, self.schedule, x, evenly(self.schedule, sampler, steps), generator)
-        for number, now in enumerate(way, start=1):
-            x = now
-            if show is not None:
-                show(number, steps, _shown(guess[-1]))
-        return _shown(parts(x, 0.0)[0])
+        parts, x = self._parts(y, guidance, guess), z.view(-1, *self.shape)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16"):  # weights are rounded once
+            way = SAMPLERS[sampler](parts, self.schedule, x, evenly(self.schedule, sampler, steps), generator)
+            for number, now in enumerate(way, start=1):
+                x = now
+                if show is not None:
+                    show(number, steps, _shown(guess[-1]))
+            return _shown(parts(x, 0.0)[0])
 
     @torch.no_grad()
     def encode(self, x: Tensor, *, cond: Tensor | None = None, steps: int = 50) -> Tensor:
@@ -228,16 +229,15 @@ class Diffusion(Model):
         return torch.where(known, 0.5 * (x0 + 1.0), painted)
 
     def _parts(
-        self, y: Tensor | None, guidance: float, guess: list[Tensor], precision: str = "fp32"
+        self, y: Tensor | None, guidance: float, guess: list[Tensor]
     ) -> Callable[[Tensor, float], tuple[Tensor, Tensor]]:
         """What tells image and noise apart, for a sampler; the last guess of the image is left in `guess`."""
 
         def parts(x: Tensor, t: float) -> tuple[Tensor, Tensor]:
             times = torch.full((len(x),), t, device=x.device)
             signal, noise = (part[:, None, None, None] for part in self.schedule(times))
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16"):
-                answer = self(x, times, y).float()
-                without = self(x, times).float() if guidance and y is not None else None
+            answer = self(x, times, y).float()
+            without = self(x, times).float() if guidance and y is not None else None
             if without is not None:
                 answer = without + (1.0 + guidance) * (answer - without)
             x0 = self.prediction.parts(x, answer, signal, noise)[0].clamp(-1.0, 1.0)  # no image is beyond
