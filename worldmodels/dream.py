@@ -87,7 +87,7 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         self._z, state = torch.zeros(num_envs, memory.latent_size), memory.initial(num_envs)
         self._state = type(state)(*(_by_columns(part) for part in state))  # changed in place
         with torch.no_grad():
-            self._onward = steps_of(memory, num_envs, precision)
+            self._onward: Any = steps_of(memory, num_envs, precision)
         self._fused = getattr(self._onward, "threads", 1) > 1
 
     def at_work(self) -> AbstractContextManager[None]:
@@ -113,7 +113,8 @@ class DreamVectorEnv(VectorEnv[Array, Array, Array]):
         rew = outcome.rew if self.memory.predicts_reward else torch.full((self.num_envs,), self.alive)
         end = (drawn[:, -1] < outcome.end).numpy()
         trunc = ~end & (self._step >= self.horizon).numpy()
-        obs = sight(self.memory, self._z, self._state, self.sees).numpy()
+        told = self.sees == "zh" and hasattr(self._onward, "seen")
+        obs = (self._onward.seen if told else sight(self.memory, self._z, self._state, self.sees)).numpy()
         info = {"end_probability": outcome.end.numpy()}
         if (over := end | trunc).any():
             slots, final = np.flatnonzero(over), np.empty(self.num_envs, object)

@@ -33,7 +33,11 @@ class FusedSteps:
     Arguments:
         memory: M.
         slots: N.
+
+    After each step `seen` is [z', h'] (N, Z + H), in memory of its own: it is written while both are at hand.
     """
+
+    seen: Tensor
 
     def __init__(self, memory: MDNRNN, slots: int) -> None:
         self.memory, self.layout = memory, Layout.of(memory, torch.bfloat16)
@@ -45,14 +49,15 @@ class FusedSteps:
         """The next moment that this noise makes, see `Prediction.sample`, and the state after it: the one given, changed."""
         choose, point = noise.t().chunk(2)
         h, c = (part.t().contiguous() for part in (state.h, state.c))  # themselves, where they are laid out by columns
-        after, read = torch.empty(z.shape[1], len(z)), torch.zeros(2, len(z))
+        after, read, seen = torch.empty(z.shape[1], len(z)), torch.zeros(2, len(z)), torch.empty(z.shape[1] + len(h), len(z))
         given = [part.contiguous() for part in (z.t(), act.t(), state.restart[None], choose, point)]
-        arrays = [part.numpy() for part in (*given, h, c, after, read)]
+        arrays = [part.numpy() for part in (*given, h, c, after, read, seen)]
         each(lambda block: block.advance(arrays, temperature), self.blocks, self.threads)
         for part, new in zip(state, (h, c), strict=False):
             if new.data_ptr() != part.data_ptr():
                 part.copy_(new.t())
         state.restart.zero_()
+        self.seen = seen.t()
         return Outcome(after.t(), *read), state
 
 
@@ -76,13 +81,15 @@ class _Block:
 
     def advance(self, arrays: Sequence[Array], temperature: float) -> None:
         """Take these dreams a step on: arrays (rows, N) of all dreams."""
-        z, act, restart, choose, point, h, c, after, read = arrays
+        z, act, restart, choose, point, h, c, after, read, seen = arrays
         for part, place in zip((h, z, act, restart), self.in_x, strict=True):
             fill(part, self.start, place)
         of_h, of_z = self.in_x[:2]
         cells(self.gates(), self.start, h, c, of_h)
         normal, tau = gaussian(torch.from_numpy(point[:, self.start : self.stop])).numpy(), np.float32(temperature)
         draw(self.mixtures(), self.start, z, choose, normal, self.residual, self.floor, tau, after, of_z, self.room)
+        here, latent = slice(self.start, self.stop), len(z)
+        seen[:latent, here], seen[latent:, here] = after[:, here], h[:, here]
         sums = self.heads()
         for said, (rows, weights, bias, scale, squashed) in zip(read, self.readings, strict=True):
             if len(sums[rows]):

@@ -106,8 +106,8 @@ class MDNRNN(Model):
 
     def initial(self, batch: int) -> State:
         """The memory of `batch` dreams that have seen nothing."""
-        nothing = torch.zeros(batch, self.hidden_size, device=self.device)
-        return State(nothing, nothing, torch.ones(batch, device=self.device))
+        h, c = torch.zeros(2, batch, self.hidden_size, device=self.device)  # two: there are steps that change them in place
+        return State(h, c, torch.ones(batch, device=self.device))
 
     def reset(self, state: State, first: Tensor) -> State:
         """The state, anew in the rows where an episode begins: first (B,) of bool."""

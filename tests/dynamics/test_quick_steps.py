@@ -115,6 +115,16 @@ def test_blocks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
             torch.testing.assert_close(part, same, atol=2e-3, rtol=2e-3)
 
 
+def test_fused_steps_show_what_was_made_and_lend_none_of_it() -> None:
+    model = memory()
+    steps = FusedSteps(model, N)
+    outcome, state = steps(torch.zeros(N, 6), torch.ones(N, 2), model.initial(N), torch.full((N, 12), 0.4))
+    made = torch.cat([outcome.z, state.h], -1)
+    assert torch.equal(steps.seen, made)
+    steps.seen.zero_()
+    assert torch.equal(torch.cat([outcome.z, state.h], -1), made)
+
+
 def test_a_state_by_columns_is_changed_where_it_is() -> None:
     model = memory()
     rows = State(torch.ones(N, 32), torch.ones(N, 32), torch.zeros(N))
