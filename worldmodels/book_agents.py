@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import median
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 from genmodels import storage
 from genmodels.book_recipe import Bar, Recipe
 from genmodels.viz import intervals, spread
-from worldmodels import evaluate, pretrained
+from worldmodels import evaluate
 from worldmodels.config import Evaluation, Experiment, Option
 from worldmodels.interfaces import MakeEnv
 from worldmodels.pipeline import learn_and_evaluate
@@ -78,29 +77,14 @@ def borrow(recipe: Recipe, run: Run) -> None:
             storage.write_bytes(folder / part.name, part.read_bytes())
 
 
-def adopt(recipe: Recipe, name: str) -> None:
-    """Put an agent that comes with the package into the recipe's folder, where what is done with it has the recipe's seed."""
-    folder = pretrained.unpack(name, recipe.folder / ".unpacked")
-    settings = storage.read_json(folder / "config.json")
-    storage.write_json(folder / "config.json", settings | {"seed": recipe.seed})
-    os.rename(folder, recipe.folder / folder.name)
-
-
-def to_study(
-    recipe: Recipe, name: str, preset: Callable[[], Experiment], minutes: float, make_env: MakeEnv, packed: str = ""
-) -> Run:
-    """A whole run in the recipe's folder: the one that is there, or the one that the named recipe left for this seed, or else
-    the agent of this name that comes with the package, or a new one where none will do."""
+def to_study(recipe: Recipe, name: str, preset: Callable[[], Experiment], minutes: float, make_env: MakeEnv) -> Run:
+    """A whole run in the recipe's folder: the one that is there, or the one that the named recipe left, or a new one."""
     left = left_by(recipe, name)
-    if not any(recipe.folder.glob("*/config.json")):
-        if left is not None:
-            borrow(recipe, left)
-        elif packed and not recipe.fast:
-            adopt(recipe, packed)
+    if left is not None and not any(recipe.folder.glob("*/config.json")):
+        borrow(recipe, left)
     run = begin(recipe, preset, minutes, evaluation=Evaluation(baselines="none"))
-    if not pretrained.is_unpacked(run.folder):
-        with run.lock():
-            learn_and_evaluate(run, make_env)
+    with run.lock():
+        learn_and_evaluate(run, make_env)
     return run
 
 

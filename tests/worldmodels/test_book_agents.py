@@ -7,12 +7,10 @@ import pytest
 
 import envs
 from genmodels.book_recipe import Recipe, at_least, at_most
-from worldmodels import stages
 from worldmodels.book_agents import Headline, begin, dream_and_wake, headline, left_by, temperatures, to_study
 from worldmodels.config import Choice, Experiment
 from worldmodels.pipeline import learn_and_evaluate
 from worldmodels.presets import dodge, dodge_tiny
-from worldmodels.pretrained import unpack
 from worldmodels.run import Run
 
 
@@ -70,17 +68,6 @@ def test_a_study_borrows_what_another_recipe_left_and_adds_nothing_to_it(tmp_pat
     assert [figure["published"] for figure in study.figures] == ["2 (the paper)", "", "3 (the paper)", ""]
     again = to_study(study, "one", dodge_tiny, minutes=10.0, make_env=envs.make)
     assert again.done == run.done
-
-
-def test_where_no_run_was_left_a_study_has_the_packed_agent_and_its_own_seed(tmp_path: Path) -> None:
-    for _ in range(2):
-        study = recipe(tmp_path / "other" / "seed-3", "--seed", "3")
-        run = to_study(study, "one", dodge_tiny, minutes=10.0, make_env=envs.make, packed="carracing")
-    packed = Run.open(unpack("carracing", tmp_path))
-    assert run.experiment == replace(packed.experiment, seed=3)
-    assert run.done == packed.done, "nothing was learned"
-    assert stages.load(run).memory.sealed().files == stages.load(packed).memory.sealed().files
-    assert len(list(study.folder.glob("*/config.json"))) == 1
 
 
 def test_a_whole_run_is_told_with_what_it_cost(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-_MARK = "__pretrained__"  # in the names of their folders
 
 
 def names() -> list[str]:
@@ -27,15 +26,10 @@ def unpack(name: str, runs_dir: str | Path) -> Path:
     if name not in names():
         raise FileNotFoundError(f"there is no pretrained agent {name!r}; there are: {', '.join(names()) or 'none'}")
     commit = json.loads((HERE / name / "meta.json").read_text())["commit"]
-    folder = Path(runs_dir) / f"{name}{_MARK}{commit}"
+    folder = Path(runs_dir) / f"{name}__pretrained__{commit}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent) as place:
             shutil.copytree(HERE / name, Path(place) / "run", copy_function=shutil.copyfile)
             os.rename(Path(place) / "run", folder)
     return folder
-
-
-def is_unpacked(folder: Path) -> bool:
-    """Whether a run is one of these, and so has nothing left to do."""
-    return _MARK in folder.name
