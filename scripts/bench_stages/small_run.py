@@ -23,7 +23,7 @@ from worldmodels.controller import Controller, sight_size
 from worldmodels.latents import Latents
 from worldmodels.pipeline import CHAIN, enter
 from worldmodels.playing import Batch, Cast, play_batch
-from worldmodels.presets import carracing
+from worldmodels.presets import NEVER, carracing
 from worldmodels.replay_store import Replay
 from worldmodels.replay_writer import ReplayWriter
 from worldmodels.rollout import Step, steps
@@ -130,23 +130,24 @@ class Bench:
         return work
 
     def collected(self) -> Work:
-        """Frames driven by a random policy, all decisions kept on disk."""
-        number = iter(range(1 << 30))
+        """Frames driven by a random policy, all decisions kept on disk; whole drives, as EnvPool's own are."""
+        number, world = iter(range(1 << 30)), self.run.experiment.world
+        whole = replace(self.run.experiment, world=replace(world, options={**world.options, "stalled": NEVER}))
+        cast, episodes = Cast(whole, envs.make), world.slots
 
         def work() -> float:
             turn = next(number)
-            episodes, cast = stages.PER_SLOT * self.run.experiment.world.slots, Cast(self.run.experiment, envs.make)
             tasks = [Batch(1, part, self.run.seed(Stage.ROLLOUT, turn, part), episodes) for part in range(2)]
             with Replay.create(self.folder / f"replay-{turn}", action_size=2) as replay:
                 with ReplayWriter(replay) as writer:
                     list(self.run.backend.map(play_batch, cast, tasks, writer.keep))
-                return float((replay.frames_total - len(replay)) * self.run.experiment.world.repeat)
+                return float((replay.frames_total - len(replay)) * world.repeat)
 
         return work
 
     def driven(self, slots: int, candidates: int = 0) -> Work:
         """Frames driven by agents, two side by side as in `Here`; so many slots for each, and candidates."""
-        options = {**self.run.experiment.world.options, "stalled": 1 << 20, "threads": 1}
+        options = {**self.run.experiment.world.options, "stalled": NEVER, "threads": 1}
         going = [steps(envs.make("carracing", slots, 1, **options), self.agent(slots, candidates), part) for part in range(2)]
         repeat = self.run.experiment.world.repeat
 
