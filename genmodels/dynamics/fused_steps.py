@@ -21,7 +21,6 @@ from genmodels.dynamics.mdn_rnn import MDNRNN, State
 from genmodels.dynamics.prediction import Outcome
 from genmodels.dynamics.quick_steps import BLOCK, Layout
 from genmodels.dynamics.step_kernels import cells, draw, fill, read_off
-from genmodels.sampling.counter_noise import gaussian
 
 Array = NDArray[np.float32]
 LEAST = 64  # dreams for which a thread is worth its while
@@ -86,8 +85,8 @@ class _Block:
             fill(part, self.start, place)
         of_h, of_z = self.in_x[:2]
         cells(self.gates(), self.start, h, c, of_h)
-        normal, tau = gaussian(torch.from_numpy(point[:, self.start : self.stop])).numpy(), np.float32(temperature)
-        draw(self.mixtures(), self.start, z, choose, normal, self.residual, self.floor, tau, after, of_z, self.room)
+        tau = np.float32(temperature)
+        draw(self.mixtures(), self.start, z, choose, point, self.residual, self.floor, tau, after, of_z, self.room)
         here, latent = slice(self.start, self.stop), len(z)
         seen[:latent, here], seen[latent:, here] = after[:, here], h[:, here]
         sums = self.heads()

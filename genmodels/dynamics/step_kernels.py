@@ -1,7 +1,7 @@
 """The passes between the matrix products of `FusedSteps`: loops over rows of dreams, compiled by Numba.
 
 Arrays of floats are (rows, N) of all dreams, whose columns from `start` on a pass takes; arrays of bits, numbers of bf16,
-and normal numbers are (rows, n) of these dreams alone. The innermost loop is always over dreams, along a stretch of memory.
+are (rows, n) of these dreams alone. The innermost loop is always over dreams, along a stretch of memory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import float32
 
-from genmodels.compiled.arithmetic import exp, kernel, narrow, sigmoid, tanh, wide
+from genmodels.compiled.arithmetic import exp, kernel, narrow, normal, sigmoid, tanh, wide
 
 
 @kernel
@@ -39,7 +39,7 @@ def cells(gates, start, h, c, x):
 
 
 @kernel
-def draw(mixtures, start, z, choose, normal, residual, floor, temperature, after, x, room):
+def draw(mixtures, start, z, choose, point, residual, floor, temperature, after, x, room):
     """A draw from each mixture, of parameters (3 K Z, n) in the order of `MixtureHead`: z' (Z, N) and its bf16 (Z, n).
 
     For each dimension it goes through rows of K in turn, so that the innermost loop is over dreams.
@@ -49,7 +49,7 @@ def draw(mixtures, start, z, choose, normal, residual, floor, temperature, after
     spread, width, stop = float32(math.sqrt(temperature)), x.shape[1], start + x.shape[1]
     top, total, mean, sd, left = room[0], room[1], room[2], room[3], room[4]
     for d in range(latent):
-        of_choose, of_normal, of_z = choose[d][start:stop], normal[d], z[d][start:stop]
+        of_choose, of_point, of_z = choose[d][start:stop], point[d][start:stop], z[d][start:stop]
         of_after, of_x, logit = after[d][start:stop], x[d], mixtures[d]
         for j in range(width):
             top[j], total[j], mean[j], sd[j], left[j] = wide(logit[j]), float32(0.0), float32(0.0), float32(0.0), one
@@ -72,7 +72,7 @@ def draw(mixtures, start, z, choose, normal, residual, floor, temperature, after
                 sd[j] += chosen * wide(of_sd[j])
                 left[j] = passed
         for j in range(width):
-            drawn = mean[j] + spread * (exp(sd[j]) + floor) * of_normal[j] + residual * of_z[j]
+            drawn = mean[j] + spread * (exp(sd[j]) + floor) * normal(of_point[j]) + residual * of_z[j]
             of_after[j], of_x[j] = drawn, narrow(drawn)
 
 

@@ -11,8 +11,8 @@ from genmodels.compiled import arithmetic, threads
 from genmodels.compiled.arithmetic import kernel
 from genmodels.sampling import counter_noise
 
-exp, sigmoid, tanh, narrow, wide = (
-    getattr(arithmetic, name) for name in ("exp", "sigmoid", "tanh", "narrow", "wide")
+exp, sigmoid, tanh, narrow, wide, log, normal = (
+    getattr(arithmetic, name) for name in ("exp", "sigmoid", "tanh", "narrow", "wide", "log", "normal")
 )  # as globals of the kernels below
 
 
@@ -39,6 +39,24 @@ def test_exponentials() -> None:
     assert np.abs(s - 1.0 / (1.0 + np.exp(-exact))).max() < 2e-7
     assert np.abs(t - np.tanh(exact)).max() < 5e-7
     assert np.abs(t).max() <= 1.0 + 1e-7
+
+
+@kernel
+def turned_normal(u, logarithms, normals):  # type: ignore[no-untyped-def]
+    for i in range(len(u)):
+        logarithms[i], normals[i] = log(u[i]), normal(u[i])
+
+
+def test_logarithms_and_normal_numbers_of_all_that_noise_may_be() -> None:
+    u = (np.arange(0, 2**23, 7, dtype=np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
+    u = np.concatenate([u, 1 - u[:1000]])
+    logarithms, normals = np.empty_like(u), np.empty_like(u)
+    turned_normal(u, logarithms, normals)
+    exact = u.astype(np.float64)
+    assert np.abs(logarithms - np.log(exact)).max() < 2e-6
+    assert np.abs(np.exp(logarithms.astype(np.float64)) / exact - 1.0).max() < 2e-6
+    known = torch.special.ndtri(torch.from_numpy(exact)).numpy()
+    assert (np.abs(normals - known) <= 1e-6 * np.abs(known) + 1e-7).all()
 
 
 def test_numbers_of_bf16_are_those_of_torch() -> None:
