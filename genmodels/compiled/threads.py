@@ -30,13 +30,14 @@ def each(work: Callable[[T], object], items: Sequence[T], count: int) -> None:
     wrong: dict[int, BaseException] = {}
 
     def take(_: object = None) -> None:
-        for at, item in left:
-            try:
+        at = -1
+        try:
+            for at, item in left:
+                if wrong:
+                    break
                 work(item)
-            except BaseException as error:  # of the first that went wrong, as if they had been done one after the other
-                wrong[at] = error
-            if wrong:
-                break
+        except BaseException as error:  # also Ctrl-C: none may leave a routine that another library called
+            wrong[at] = error
 
     if count < 2:
         take()
@@ -48,7 +49,7 @@ def each(work: Callable[[T], object], items: Sequence[T], count: int) -> None:
             take()
         wait(others)  # nobody works on what the caller has left
     if wrong:
-        raise wrong[min(wrong)]
+        raise wrong[min(wrong)]  # the first of them, as if they had been done one after the other
 
 
 @cache

@@ -82,7 +82,15 @@ def test_compiled_noise_is_the_same_to_the_bit(seed: int, step: int | torch.Tens
     assert told[0].max() < 1.0
 
 
+@pytest.fixture(params=["PyTorch's", "others"])
+def whose(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are PyTorch's where it has GNU's OpenMP, and others elsewhere: everything holds of both."""
+    if request.param == "others":
+        monkeypatch.setattr(threads, "team", lambda: None)
+
+
 @pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.usefixtures("whose")
 def test_threads_do_everything_and_tell_what_went_wrong(count: int) -> None:
     done: list[int] = []
     threads.each(done.append, range(10), count)
@@ -95,6 +103,7 @@ def test_threads_do_everything_and_tell_what_went_wrong(count: int) -> None:
         threads.each(refuse, range(3), count)
 
 
+@pytest.mark.usefixtures("whose")
 def test_torch_is_alone_for_a_while() -> None:
     before, inside = torch.get_num_threads(), []
     threads.each(lambda _: inside.append(torch.get_num_threads()), range(4), 2)
@@ -104,6 +113,7 @@ def test_torch_is_alone_for_a_while() -> None:
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.usefixtures("whose")
 def test_nobody_works_on_once_something_went_wrong() -> None:
     done: list[int] = []
 
