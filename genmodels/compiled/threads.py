@@ -30,14 +30,15 @@ def each(work: Callable[[T], object], items: Sequence[T], count: int) -> None:
     wrong: dict[int, BaseException] = {}
 
     def take(_: object = None) -> None:
-        at = -1
+        reached = -1
         try:
             for at, item in left:
+                reached = at
                 if wrong:
                     break
                 work(item)
         except BaseException as error:  # also Ctrl-C: none may leave a routine that another library called
-            wrong[at] = error
+            wrong[reached] = error
 
     if count < 2:
         take()

@@ -1,5 +1,6 @@
 """What compiled loops reckon with: exponentials against float64's, bf16 and noise against PyTorch's to the bit, threads."""
 
+import threading
 import time
 
 import numpy as np
@@ -103,8 +104,22 @@ def test_threads_do_everything_and_tell_what_went_wrong(count: int) -> None:
         threads.each(refuse, range(3), count)
 
 
-@pytest.mark.usefixtures("whose")
-def test_torch_is_alone_for_a_while() -> None:
+@pytest.mark.skipif(threads.team() is None, reason="PyTorch has no threads of GNU's OpenMP here")
+def test_within_threads_of_pytorch_there_are_no_more() -> None:
+    torch.ones(1000, 1000).exp()
+    found: list[set[int]] = []
+
+    def work(_: int) -> None:
+        inside: list[int] = []
+        threads.each(lambda _: inside.append(threading.get_ident()), range(8), 2)
+        found.append(set(inside))
+
+    threads.each(work, range(4), 2)
+    assert [len(inside) for inside in found] == [1] * 4
+
+
+def test_torch_is_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "team", lambda: None)
     before, inside = torch.get_num_threads(), []
     threads.each(lambda _: inside.append(torch.get_num_threads()), range(4), 2)
     assert inside == [1] * 4
