@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,12 @@ class Driven(NamedTuple):
         """Nowhere yet."""
         return Driven(np.zeros(count), np.zeros(count, np.bool_), np.zeros(count, np.int64), np.zeros(count, np.bool_))
 
-    def add(self, slot: int, rew: float, end: bool) -> None:
-        """One frame more."""
-        self.rew[slot] += rew
-        self.end[slot] = end
-        self.frames[slot] += 1
-        self.paid[slot] |= rew > 0
+    def add(self, slots: Any, rew: Any, end: Any) -> None:
+        """One frame more of a slot, or of some."""
+        self.rew[slots] += rew
+        self.end[slots] = end
+        self.frames[slots] += 1
+        self.paid[slots] |= rew > 0
 
 
 class Cars(ABC):
