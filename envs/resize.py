@@ -25,7 +25,7 @@ def shrink(images: NDArray[np.uint8]) -> Frames:
     array([50], dtype=uint8)
     """
     *batch, height, width, colours = images.shape
-    rows, columns = _areas(height), np.kron(_areas(width).T, np.eye(colours, dtype=np.float32))
+    rows, columns = _areas(height), _columns(width, colours)
     lines = rows @ images.reshape(-1, rows.shape[1], width * colours).astype(np.float32)
     means = lines.reshape(-1, 8 * width * colours // columns.shape[0], columns.shape[0]) @ columns  # too little for threads
     return np.rint(means).astype(np.uint8).reshape(*batch, SIDE, SIDE, colours)
@@ -44,3 +44,9 @@ def _areas(size: int) -> NDArray[np.float32]:
     pixel = np.arange(size // blocks)
     overlap = np.minimum(edge[1:, None], pixel + 1) - np.maximum(edge[:-1, None], pixel)
     return (np.maximum(overlap, 0.0) * (SIDE / size)).astype(np.float32)
+
+
+@cache
+def _columns(size: int, colours: int) -> NDArray[np.float32]:
+    """The same for columns, whose pixels have so many numbers each."""
+    return np.kron(_areas(size).T, np.eye(colours, dtype=np.float32))

@@ -51,7 +51,13 @@ EAGER_BY_FILE = {f"genmodels/{name}": {"PIL"} for name in ("data/image_folder.py
 EAGER_BY_FILE["genmodels/compiled/arithmetic.py"] = {"numba", "llvmlite"}
 EAGER_BY_FILE |= {
     f"genmodels/{name}.py": {"numba"}
-    for name in ("dynamics/step_kernels", "sampling/compiled_noise", "compiled/quick_norm", "compiled/quick_tanh")
+    for name in (
+        "dynamics/step_kernels",
+        "sampling/compiled_noise",
+        "compiled/quick_mixture",
+        "compiled/quick_norm",
+        "compiled/quick_tanh",
+    )
 }
 EAGER_BY_FILE["worldmodels/sb3.py"] = {"stable_baselines3"}
 

@@ -4,6 +4,7 @@
 |---|---|
 | `arithmetic.py` | exponentials that vectorise, bf16 |
 | `quick_tanh.py`, `quick_rotation.py`, `quick_norm.py` | what comes between products of bf16: squashing, turning pairs, norms |
+| `quick_mixture.py` | likelihoods of mixtures, and their slopes |
 | `threads.py` | threads to run loops and products on |
 
 The loops themselves stand beside what they are quicker than: `sampling/compiled_noise.py`, `dynamics/step_kernels.py`. They are

@@ -8,7 +8,6 @@ are taken on by as many threads as PyTorch has. Rounded is what is rounded there
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,7 +70,7 @@ class _Block:
             _Product(w, x) for w in (layout.gates, layout.mixtures, torch.cat(layout.heads))
         )
         self.room = np.empty((5 + memory.mixture.sizes[1], slots), np.float32)
-        self.floor, self.residual = np.float32(math.exp(memory.mixture.log_floor)), np.float32(memory.residual)
+        self.floor, self.residual = np.float32(memory.mixture.floor), np.float32(memory.residual)
         end_of_reward = len(layout.heads[0])
         self.readings = [
             (slice(end_of_reward), *_numbers(layout, 0), np.float32(memory.reward_scale), False),

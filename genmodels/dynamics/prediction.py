@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from genmodels.distributions import GaussianMixture
-from genmodels.nn import mlp
+from genmodels.nn import ExactLinear, mlp
 from genmodels.sampling.counter_noise import gaussian
 
 HIDDEN = 128  # of the heads
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 class Heads(nn.Module):
     """What is read off a moment besides z: a scaled reward and the logit of an end, (..., H) and (..., Z) to (...).
 
-    They compute in float32 also under autocast.
+    They compute in float32 also under autocast, as `ExactLinear` does.
 
     Arguments:
         features, latent: the numbers of h and of z.
@@ -51,25 +51,24 @@ class Heads(nn.Module):
         super().__init__()
         self.foreseen = foreseen or linear
         sizes = (features + latent, HIDDEN, 1)
-        self.of_reward = mlp(sizes) if reward else None
+        self.of_reward = mlp(sizes, linear=ExactLinear) if reward else None
         self.of_end: nn.Module | None = None
         if end:
-            self.of_end = nn.Linear(features, 1) if linear else mlp((features, HIDDEN, 1) if foreseen else sizes)
+            deep = (features, HIDDEN, 1) if foreseen else sizes
+            self.of_end = ExactLinear(features, 1) if linear else mlp(deep, linear=ExactLinear)
 
     def reward(self, h: Tensor, z: Tensor) -> Tensor:
         """The reward, in units of the model's `reward_scale`."""
         if self.of_reward is None:
             raise ValueError("this model does not learn rewards: build it with reward=True")
-        with torch.autocast(h.device.type, enabled=False):
-            return self.of_reward(torch.cat([h.float(), z.float()], -1)).squeeze(-1)
+        return self.of_reward(torch.cat([h.float(), z.float()], -1)).squeeze(-1)
 
     def end(self, h: Tensor, z: Tensor) -> Tensor:
         """The logit of the end."""
         if self.of_end is None:
             raise ValueError("this model does not learn where episodes end: build it with end=True or restart=True")
-        with torch.autocast(h.device.type, enabled=False):
-            read = h.float() if self.foreseen else torch.cat([h.float(), z.float()], -1)
-            return self.of_end(read).squeeze(-1)
+        read = h.float() if self.foreseen else torch.cat([h.float(), z.float()], -1)
+        return self.of_end(read).squeeze(-1)
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class QuickSteps:
         kind, block = torch.bfloat16 if precision == "bf16" else torch.float32, min(slots, BLOCK)
         self.layout = Layout.of(memory, kind)
         self.heads = torch.cat(self.layout.heads)
-        self.floor = torch.tensor(memory.mixture.log_floor)
+        self.floor = torch.tensor(memory.mixture.floor).log()
         self.x, rows = self.layout.x(block), max(len(of) for of in (self.layout.gates, self.layout.mixtures, self.heads))
         self.products, self.sums = torch.empty(rows, block, dtype=kind), torch.empty(rows, block)
 

@@ -3,6 +3,7 @@
 | file | what |
 |---|---|
 | `mlp.py` | stacks of linear layers |
+| `exact_linear.py` | a linear layer that stays in float32 |
 | `conv.py` | from images to vectors and back |
 | `norm.py` | layers that keep activations at one size |
 | `fourier_features.py` | numbers made easy to tell apart |
@@ -15,6 +16,7 @@
 
 from genmodels.nn.attention import Attention, Past, attention_weights, rotated, sinusoidal, sinusoidal_2d
 from genmodels.nn.conv import ConvDecoder, ConvEncoder, for_looking
+from genmodels.nn.exact_linear import ExactLinear
 from genmodels.nn.fourier_features import FourierFeatures
 from genmodels.nn.lora import LowRank, add_low_rank, load_low_rank, merge_low_rank, save_low_rank
 from genmodels.nn.mixture import MixtureHead
@@ -27,6 +29,7 @@ __all__ = [
     "Attention",
     "ConvDecoder",
     "ConvEncoder",
+    "ExactLinear",
     "FourierFeatures",
     "GroupNormSiLU",
     "LowRank",

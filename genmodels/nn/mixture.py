@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
+
+from genmodels.nn.exact_linear import ExactLinear
 
 
 class MixtureHead(nn.Module):
@@ -13,7 +13,7 @@ class MixtureHead(nn.Module):
 
         [logits, mean, r] = W h + b,    log sd = log(floor + e^r)
 
-    It computes in float32 also under autocast: a mean of eight bits is coarser than the deviations to be learned.
+    It computes in float32 also under autocast, as `ExactLinear` does.
 
     Arguments:
         features: the numbers of h.
@@ -26,12 +26,14 @@ class MixtureHead(nn.Module):
         super().__init__()
         if floor < 0.0:
             raise ValueError(f"floor: the least deviation is at least 0, not {floor}")
-        self.sizes = (3, components, dimensions)
-        self.log_floor = math.log(floor) if floor > 0.0 else -math.inf
-        self.linear = nn.Linear(features, 3 * dimensions * components)
+        self.sizes, self.floor = (3, components, dimensions), floor
+        self.linear = ExactLinear(features, 3 * dimensions * components)
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with torch.autocast(h.device.type, enabled=False):
-            logits, mean, raw = self.linear(h.float()).unflatten(-1, self.sizes).mT.unbind(-3)
-        floor = torch.full((), self.log_floor, device=raw.device)
-        return logits, mean, torch.logaddexp(raw, floor) if self.log_floor > -math.inf else raw
+        logits, mean, r = self.told(h).mT.unbind(-3)
+        floor = torch.full((), self.floor, device=r.device).log()
+        return logits, mean, torch.logaddexp(r, floor) if self.floor else r
+
+    def told(self, h: Tensor) -> Tensor:
+        """[logits, mean, r] as they come: (..., 3, K, Z)."""
+        return self.linear(h).unflatten(-1, self.sizes)

@@ -8,7 +8,11 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 
-def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.SiLU) -> nn.Sequential:
+def mlp(
+    sizes: Sequence[int],
+    activation: Callable[[], nn.Module] = nn.SiLU,
+    linear: Callable[[int, int], nn.Module] = nn.Linear,
+) -> nn.Sequential:
     """Linear layers between the given sizes, an activation between each two and none at the end: (..., first) -> (..., last).
 
     >>> mlp((2, 64, 1))
@@ -22,5 +26,5 @@ def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.SiLU) -> 
         raise ValueError(f"an mlp needs at least the size of its input and of its output, not {tuple(sizes)}")
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(sizes):
-        layers += [nn.Linear(before, after), activation()]
+        layers += [linear(before, after), activation()]
     return nn.Sequential(*layers[:-1])
