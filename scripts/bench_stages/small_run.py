@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import torch
 
 import envs
 from bench_stages.rates import Work
+from envs.carracing import controls
 from genmodels.compiled.threads import each
 from genmodels.model import Model
 from genmodels.precision import quick_precision
 from worldmodels import stages, teaching
 from worldmodels.agent import Agent
+from worldmodels.blind_policies import Wanderer
 from worldmodels.controller import Controller, sight_size
+from worldmodels.interfaces import Policy
 from worldmodels.latents import Latents
 from worldmodels.pipeline import CHAIN, enter
 from worldmodels.playing import Batch, Cast, play_batch
@@ -94,22 +98,28 @@ class Bench:
         population = torch.randn(candidates, len(controller.vector())) * 0.1 if candidates else None
         return Agent(self.vision, self.memory, controller, "zh", population=population, precision=quick_precision())
 
+    def wanderer(self) -> Policy:
+        """Who drives at random."""
+        about = self.run.experiment.collect
+        return Wanderer(self.space, about.policy, about.span, 0, about.drift)
+
     # ---- simulators
 
-    def envpool(self, slots: int) -> Work:
-        """Frames of EnvPool, driven at random and looked at by nobody."""
+    def envpool(self, slots: int, policy: Policy) -> Work:
+        """Frames of EnvPool that nobody looks at, driven as the policy drives: it takes longer over a car that skids."""
         import envpool
 
+        world = self.run.experiment.world
+        drive = steps(envs.make("carracing", slots, 1, **{**world.options, "stalled": NEVER}), policy, 0)
+        wheels = cycle([controls(step.act) for step in islice(drive, 60)])
         pool = envpool.make("CarRacing-v3", env_type="gymnasium", num_envs=slots, num_threads=os.cpu_count(), seed=1)
         pool.reset()
-        random = np.random.default_rng(0)
 
         def work() -> float:
-            wheel = np.clip(random.normal(0.0, 0.5, (slots, 3)), -1.0, 1.0).astype(np.float32)
-            wheel[:, 1:] = wheel[:, 1:].clip(0.0, None)
-            for _ in range(8):
-                pool.step(wheel)
-            return 8.0 * slots
+            for wheel in islice(wheels, 2):
+                for _ in range(world.repeat):
+                    pool.step(wheel)
+            return 2.0 * world.repeat * slots
 
         return work
 
