@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 import envs
 from bench_stages.rates import Work
 from envs.carracing import controls
+from envs.vector_env import episode_seed
 from genmodels.compiled.threads import each
 from genmodels.model import Model
 from genmodels.precision import quick_precision
@@ -32,6 +33,8 @@ from worldmodels.replay_store import Replay
 from worldmodels.replay_writer import ReplayWriter
 from worldmodels.rollout import Step, steps
 from worldmodels.run import Run, Stage
+
+DECISIONS = 249  # of a drive, of 250
 
 
 class Bench:
@@ -106,20 +109,27 @@ class Bench:
     # ---- simulators
 
     def envpool(self, slots: int, policy: Policy) -> Work:
-        """Frames of EnvPool that nobody looks at, driven as the policy drives: it takes longer over a car that skids."""
+        """Frames of EnvPool that nobody looks at, of drives that the policy drove before: cars that skid take longer."""
         import envpool
 
-        world = self.run.experiment.world
+        world, seeds = self.run.experiment.world, [episode_seed(0, slot, 0) for slot in range(slots)]
         drive = steps(envs.make("carracing", slots, 1, **{**world.options, "stalled": NEVER}), policy, 0)
-        wheels = cycle([controls(step.act) for step in islice(drive, 60)])
-        pool = envpool.make("CarRacing-v3", env_type="gymnasium", num_envs=slots, num_threads=os.cpu_count(), seed=1)
-        pool.reset()
+        wheels = [controls(step.act) for step in islice(drive, DECISIONS)]
+        pool = envpool.make("CarRacing-v3", env_type="gymnasium", num_envs=slots, num_threads=os.cpu_count(), seed=seeds)
+
+        def driven_again() -> Iterator[None]:
+            while True:
+                pool.reset()
+                for wheel in wheels:
+                    for _ in range(world.repeat):
+                        pool.step(wheel)
+                    yield
+
+        going = driven_again()
 
         def work() -> float:
-            for wheel in islice(wheels, 2):
-                for _ in range(world.repeat):
-                    pool.step(wheel)
-            return 2.0 * world.repeat * slots
+            next(going)
+            return float(world.repeat * slots)
 
         return work
 
