@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class Driven(NamedTuple):
         """Nowhere yet."""
         return Driven(np.zeros(count), np.zeros(count, np.bool_), np.zeros(count, np.int64), np.zeros(count, np.bool_))
 
-    def add(self, slots: Any, rew: Any, end: Any) -> None:
+    def add(self, slots: int | NDArray[np.int64], rew: float | NDArray[np.float32], end: bool | NDArray[np.bool_]) -> None:
         """One frame more of a slot, or of some."""
         self.rew[slots] += rew
         self.end[slots] = end

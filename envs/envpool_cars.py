@@ -20,7 +20,7 @@ Numbers = NDArray[np.int32]
 class Pool:
     """EnvPool's cars, each with one seed for good, driven by a few threads.
 
-    Any of them are driven together, and answer together: to wait for some before the others costs more than it gains.
+    Any of them are driven together, and answer together: a task has one thread, which gains nothing by answers before the last.
 
     Arguments:
         seeds: one for each car.

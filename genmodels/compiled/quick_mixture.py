@@ -4,7 +4,7 @@
     log p(x) = logsumexp_k u_k - log sqrt(2 pi),        q = softmax u
     d / d logit_k = q_k - w_k        d / d mean_k = q_k d_k / sd_k        d / d r_k = q_k (d_k^2 - 1) e^(r_k) / sd_k
 
-Step by step PyTorch goes through memory again and again for the same.
+r is held between -87 and 87. Step by step PyTorch goes through memory again and again for the same.
 """
 
 from __future__ import annotations

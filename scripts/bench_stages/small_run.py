@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -113,8 +114,8 @@ class Bench:
         import envpool
 
         world, seeds = self.run.experiment.world, [episode_seed(0, slot, 0) for slot in range(slots)]
-        drive = steps(envs.make("carracing", slots, 1, **{**world.options, "stalled": NEVER}), policy, 0)
-        wheels = [controls(step.act) for step in islice(drive, DECISIONS)]
+        with closing(envs.make("carracing", slots, 1, **{**world.options, "stalled": NEVER})) as env:
+            wheels = [controls(step.act) for step in islice(steps(env, policy, 0), DECISIONS)]
         pool = envpool.make("CarRacing-v3", env_type="gymnasium", num_envs=slots, num_threads=os.cpu_count(), seed=seeds)
 
         def driven_again() -> Iterator[None]:

@@ -47,7 +47,7 @@ def test_likelihoods_and_slopes_are_those_of_the_formula(n: int, components: int
 
 
 def test_it_is_right_where_numbers_are_far_apart() -> None:
-    """Logits of hundreds, numbers a thousand deviations away, deviations of e^-20 above a floor."""
+    """Logits of tens, numbers a thousand deviations away, deviations of e^-20 above a floor."""
     parameters, x = some(64, 5, 32, spread=20.0)
     nats = QuickMixture.apply(parameters, 30.0 * x, 0.05)  # type: ignore[no-untyped-call]
     known = Exact(parameters.double(), 0.05).nats_per_dim(30.0 * x.double())
