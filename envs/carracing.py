@@ -28,7 +28,7 @@ from envs.cars import RAW, Cars, Driven, Floats
 from envs.envpool_cars import EnvPoolCars
 from envs.extras import require
 from envs.resize import shrink
-from envs.simulator import Frames, Outcome, Simulator
+from envs.simulator import SIDE, Frames, Outcome, Simulator
 
 BAR = 84  # the first row of the indicator bar
 DIGITS = 12  # columns of the bar that hold the score
@@ -131,9 +131,9 @@ def view(pictures: Frames, bar: bool) -> Frames:
     """Frames (..., 96, 96, 3) as the agent sees them: whole with the score blanked, or the road alone; 64 x 64."""
     if not bar:
         return shrink(pictures[..., :BAR, :, :])
-    pictures = pictures.copy()
-    pictures[..., BAR:, :DIGITS, :] = 0
-    return shrink(pictures)
+    frames = shrink(pictures)
+    frames[..., BAR * SIDE // RAW :, : DIGITS * SIDE // RAW, :] = 0  # both are whole: no pixel of theirs has another part
+    return frames
 
 
 class GymnasiumCars(Cars):

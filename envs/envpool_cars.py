@@ -98,10 +98,11 @@ class EnvPoolCars(Cars):
             for pool, (slots, numbers) in tuple(asked.items()):
                 pictures, rew, end = pool.answers()
                 driven.add(slots, rew, end)
-                onward = ~end & (driven.frames[slots] < most[slots])
-                self.pictures[slots[~onward]] = pictures[~onward]
-                asked[pool] = slots[onward], numbers[onward]
-                if not onward.any():
+                over = end | (driven.frames[slots] == most[slots])
+                if over.any():
+                    self.pictures[slots[over]] = pictures[over]
+                    asked[pool] = slots[~over], numbers[~over]
+                if over.all():
                     del asked[pool]
         return driven
 

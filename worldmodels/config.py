@@ -246,7 +246,7 @@ class Evolve:
     where: Literal["dream", "real"] = "dream"
     """where candidates play"""
     at_once: int = 64
-    """episodes of the real environment that are played side by side; what a node of a cluster is given"""
+    """episodes of the real environment that are played side by side, by one core; what a node of a cluster is given"""
 
 
 @dataclass(frozen=True)

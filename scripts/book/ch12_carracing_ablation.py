@@ -15,7 +15,7 @@ from worldmodels.presets import carracing
 from worldmodels.replay_store import Replay
 from worldmodels.sweep_and_ablation import Settings
 
-EVOLVE = Evolve(population=32, repeats=2, judgements=8, where="real")
+EVOLVE = Evolve(population=32, repeats=2, judgements=8, where="real", at_once=32)  # half of a generation on each core
 FRAMES = 2_000_000
 PUBLISHED = {
     "V-alone": "632 (the paper)",
