@@ -46,10 +46,11 @@ class Images(Simulator):
                 f"gym:{id} observes {first.observation_space} and does not render rgb_array, so it shows no image: wrap it "
                 "so that it observes one (gymnasium.wrappers.TransformObservation)"
             )
-        self._envs = [first] + [_make(id, **options) for _ in frames[1:]]
         if not self._seen:
             first.close()
-            self._envs = [_make(id, render_mode="rgb_array", **options) for _ in frames]
+            options["render_mode"] = "rgb_array"
+            first = _make(id, **options)
+        self._envs = [first, *(_make(id, **options) for _ in frames[1:])]
         self.action_space, self._scale = _actions(first.action_space)
 
     def begin(self, slots: Sequence[int], seeds: Sequence[int]) -> NDArray[np.bool_]:

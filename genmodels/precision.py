@@ -1,12 +1,26 @@
-"""The precision that a processor is quick in, told by what it is: by a timing two runs on it might differ."""
+"""Precisions, and the one that a processor is quick in, told by what it says it is: timings differ from run to run."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 AMX, AVX = "amx_bf16", "avx512_bf16"  # matrices, and rows of numbers
+
+
+def checked_precision(given: str, known: Sequence[str] = ("fp32", "bf16")) -> str:
+    """The precision that is given, if it is known.
+
+    >>> checked_precision("bfloat16")
+    Traceback (most recent call last):
+    ValueError: precision is 'fp32' or 'bf16', not 'bfloat16'
+    """
+    if given not in known:
+        *others, last = map(repr, known)
+        raise ValueError(f"precision is {', '.join(others)} or {last}, not {given!r}")
+    return given
 
 
 def quick_precision() -> Literal["bf16", "fp32"]:

@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,7 @@ from genmodels.batches import Indexed, Shuffled, to_device
 from genmodels.data_parallel import Crew, crew
 from genmodels.interruption import Interrupted, Signals, Stop
 from genmodels.metrics_log import MetricsLog
+from genmodels.precision import checked_precision
 from genmodels.progress import Display
 from genmodels.random_streams import rows, stream
 from genmodels.updates import ActiveUpdate, Loss, Optimizer, Update
@@ -124,6 +125,7 @@ def fit(
         hooks: see `Hook`.
         quiet: whether to show no progress.
     """
+    checked_precision(precision, get_args(Precision))
     if steps is None and minutes is None:
         raise ValueError("fit needs an end: give steps= or minutes=")
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -315,8 +317,9 @@ class _Run:
 
     def _take(self, index: int, active: ActiveUpdate, batch: Any, share: float) -> None:
         buffers = [buffer.clone() for buffer in self.model.buffers()]
+        found = self._gradients(index, batch)  # first: a loss may make what it is a mean over
         weight = 1.0 if active.update.weight is None else active.update.weight(batch)
-        loss, gradients, figures = self.crew.average(*self._gradients(index, batch), weight)
+        loss, gradients, figures = self.crew.average(*found, weight)
         norm = torch.nn.utils.get_total_norm([gradient for gradient in gradients if gradient is not None])
         figures = {"loss": loss, "grad_norm": norm, **figures}
         values = torch.stack([torch.as_tensor(v, device=self.device).detach().float() for v in figures.values()]).tolist()

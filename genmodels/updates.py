@@ -66,7 +66,7 @@ class Update:
         ema: the decay of an exponential moving average of these parameters (never of buffers), or None. Hooks see the
             average, and the model holds it when `fit` returns; checkpoints hold both.
         weight: batch -> what its loss is a mean over, where that is not its rows: how much a process's part of a batch counts
-            where several train together (`data_parallel`).
+            where several train together (`data_parallel`). It is asked after the loss.
         after: called without gradients after each step of the optimiser, as to keep parameters within bounds.
     """
 

@@ -6,8 +6,8 @@ python scripts/bench.py --json                 a list of {stage, rate, unit, ref
 
 Rates are medians over windows, and what is compared takes turns window by window. Each is of this machine in this minute: what
 can be compared with another day are the ratios. The plain ways: one process of Gymnasium; the paper's VAE in fp32; M on frames
-that are encoded anew for each batch; one dream at a time; Stable-Baselines3's PPO. The bounds: EnvPool driven at random
-by nobody in particular; the matrix products of a step and nothing else.
+that are encoded anew for each batch; one dream at a time; Stable-Baselines3's PPO. The bounds: EnvPool alone, driven
+again as it was driven, while nobody looks; the matrix products of a step and nothing else.
 """
 
 from __future__ import annotations

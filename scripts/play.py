@@ -6,6 +6,7 @@ python scripts/play.py runs/FOLDER --frames /tmp/frames --script "left*10 agent*
 In a script, keys that are held (left, up,right, 3), wait and agent take steps; tau+ tau- reset dream real do not.
 """
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +39,9 @@ if __name__ == "__main__":
         from worldmodels import after_training, play, screen
 
         orders = play.read_script(own.script) if own.frames else []
-        session = after_training.session(target.open(), envs.make, own.seed)
-        if own.frames:
-            print(f"{play.dump(session, orders, own.frames)} steps in {own.frames}")
-        else:
-            print(*(f"{key:<8} {what}" for key, what in play.legend(session.space).items()), sep="\n")
-            screen.play(session, own.fps)
+        with closing(after_training.session(target.open(), envs.make, own.seed)) as session:
+            if own.frames:
+                print(f"{play.dump(session, orders, own.frames)} steps in {own.frames}")
+            else:
+                print(*(f"{key:<8} {what}" for key, what in play.legend(session.space).items()), sep="\n")
+                screen.play(session, own.fps)

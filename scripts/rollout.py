@@ -22,5 +22,5 @@ if __name__ == "__main__":
         from worldmodels.run import Stage
 
         run = target.open(envs.make)
-        with command.resumable(run):
+        with command.resumable(run, target.options):
             alone(run, envs.make, Stage.ROLLOUT)

@@ -28,7 +28,7 @@ if __name__ == "__main__":
         from worldmodels.pipeline import pipeline
 
         run = target.open(envs.make)
-        with command.resumable(run):
+        with command.resumable(run, target.options, own):
             pipeline(run, envs.make)
             if own.full:
                 sweep_and_ablation.full(run, envs.make)

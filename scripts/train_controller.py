@@ -21,5 +21,5 @@ if __name__ == "__main__":
         from worldmodels.run import Stage
 
         run = target.open()
-        with command.resumable(run):
+        with command.resumable(run, target.options):
             alone(run, envs.make, Stage.CONTROLLER, Stage.CHOICE)

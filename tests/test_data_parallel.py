@@ -4,7 +4,9 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,15 +14,18 @@ from torch import Tensor
 
 from genmodels import data_parallel
 from genmodels.autoencoders import VAE
+from genmodels.autoregressive import RNN, BidirectionalRNN
 from genmodels.data_parallel import Crew
 from genmodels.dynamics import MDNRNN, Window
 from genmodels.energy import RBM
 from genmodels.flows import RealNVP
 from genmodels.gans import WGANGP
+from genmodels.language import GPT
+from genmodels.language.alignment import supervised
 from genmodels.model import Model
 from genmodels.storage import pack_tensors, unpack_tensors
 from genmodels.training import fit
-from genmodels.updates import ActiveUpdate
+from genmodels.updates import ActiveUpdate, Update
 
 STEPS = 3
 
@@ -42,17 +47,41 @@ def windows(step: int) -> Window:
     return Window(mean, torch.full_like(mean, -1.0), act, rew, torch.zeros(8, 5), mask)
 
 
-CASES = {
-    "VAE": (lambda: VAE(shape=(1, 8, 8), latent=2, width=4), images),
-    "MDNRNN": (lambda: MDNRNN(latent=3, actions=2, hidden=8, reward=True, end=True), windows),
-    "WGANGP": (lambda: WGANGP(shape=(2,), latent=2, width=8, critic_steps=1), points),
-    "WGANGP of images": (lambda: WGANGP(shape=(1, 8, 8), latent=2, width=4, critic_steps=2), images),
+def padded(step: int) -> tuple[Tensor, Tensor]:
+    """The later half of the sequences is short."""
+    x = torch.randint(7, (8, 6), generator=torch.Generator().manual_seed(step))
+    return x, torch.tensor([6, 6, 5, 6, 2, 1, 2, 2])
+
+
+def answers(step: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The later half of the answers is short."""
+    x, lengths = padded(step)
+    return x, torch.tensor([1, 1, 2, 1, 1, 0, 1, 1]), lengths
+
+
+def own(model: Any) -> list[Update]:
+    return model.updates()
+
+
+Case = tuple[Callable[[], Model], Callable[[int], Any], Callable[[Any], list[Update]]]
+CASES: dict[str, Case] = {
+    "VAE": (lambda: VAE(shape=(1, 8, 8), latent=2, width=4), images, own),
+    "MDNRNN": (lambda: MDNRNN(latent=3, actions=2, hidden=8, reward=True, end=True), windows, own),
+    "WGANGP": (lambda: WGANGP(shape=(2,), latent=2, width=8, critic_steps=1), points, own),
+    "WGANGP of images": (lambda: WGANGP(shape=(1, 8, 8), latent=2, width=4, critic_steps=2), images, own),
+    "RNN": (lambda: RNN(size=7, hidden=8, embed=4), padded, own),
+    "BidirectionalRNN": (lambda: BidirectionalRNN(size=7, hidden=8, embed=4, hide=0.0), padded, own),
+    "GPT of answers": (
+        lambda: GPT(tokens=7, width=8, layers=1, heads=2, length=6),
+        answers,
+        lambda gpt: [supervised(gpt)],
+    ),
 }
 
 
 def gradients(name: str) -> dict[str, Tensor]:
     """Every gradient that a short training takes, and the parameters that it ends with."""
-    build, batches = CASES[name]
+    build, batches, updates = CASES[name]
     taken: dict[str, Tensor] = {}
     plain = ActiveUpdate.move
 
@@ -65,7 +94,7 @@ def gradients(name: str) -> dict[str, Tensor]:
     model: Model = build()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ActiveUpdate, "move", move)
-        fit(model, model.updates(), batches, steps=STEPS, precision="fp32", device="cpu", quiet=True)
+        fit(model, updates(model), batches, steps=STEPS, precision="fp32", device="cpu", quiet=True)
     return taken
 
 

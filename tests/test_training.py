@@ -257,6 +257,22 @@ def test_a_score_that_is_not_a_number_is_no_score(tmp_path: Path) -> None:
     assert best.facts == {"step": 10, "score": 5.0}
 
 
+def test_what_a_loss_is_a_mean_over_is_asked_after_the_loss() -> None:
+    """Which may have made it: a policy's own texts."""
+    model, asked = Quadratic(), []
+
+    def loss(batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        asked.append("loss")
+        return model.loss(batch)
+
+    def weight(batch: Tensor) -> float:
+        asked.append("weight")
+        return 1.0
+
+    fit(model, [Update("w", loss, model.parameters(), weight=weight)], ones, steps=2, precision="fp32", quiet=True)
+    assert asked == ["loss", "weight"] * 2
+
+
 def test_precision_is_measured_once_recorded_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[bool] = []
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))

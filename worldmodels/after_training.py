@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 
 import gymnasium
 
@@ -35,7 +36,7 @@ def agent(run: Run) -> Agent:
         if not run.is_done(stage, 1):
             raise FileNotFoundError(
                 f"{run.folder}: there is no agent yet; the stage that comes next is {stage.name.lower()}: "
-                f"python scripts/run.py --resume {run.folder}"
+                f"python scripts/run.py --resume {quote(str(run.folder))}"
             )
     return stages.load(run)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from genmodels.dynamics import DynamicsModel
 from genmodels.model import VisionModel
 from genmodels.nn import for_looking
+from genmodels.precision import checked_precision
 from worldmodels.controller import Controller, Sight, sight
 from worldmodels.interfaces import Array, Policy
 
@@ -55,7 +56,7 @@ class Agent(Policy):
         precision: str = "fp32",
     ) -> None:
         self.vision, self.memory, self.controller, self.sees = vision, memory, controller, sees
-        self.population, self.noise, self.precision = population, noise, precision
+        self.population, self.noise, self.precision = population, noise, checked_precision(precision)
         self._eye = for_looking(vision)
         self._random = np.random.default_rng(seed)
 

@@ -60,7 +60,7 @@ class Wanderer(Policy):
         self._kind, self._span = kind, span
         self._drift = np.array(drift or (0.0,) * self._size, np.float32)
         if self._drift.shape != (self._size,):
-            raise ValueError(f"drift has {len(drift)} numbers, an action has {self._size}")
+            raise ValueError(f"drift: {len(drift)} numbers, where an action has {self._size}")
         self._random = np.random.default_rng(seed)
 
     def initial(self, slots: int) -> tuple[Array, Array, Array]:

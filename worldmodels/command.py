@@ -3,6 +3,7 @@
     script PRESET [--seed 3] [--memory.hidden 512] ...      a new run
     script FOLDER                                           a run that is there
     script --pretrained carracing                           one that comes with the package
+    script PRESET --world.options max_frames 500            options of the environment beside those that the preset names
 
 Nothing heavy is imported before the line is understood.
 """
@@ -13,16 +14,18 @@ import contextlib
 import difflib
 import math
 import os
+import shlex
 import signal
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, fields, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 from worldmodels import pretrained
 from worldmodels.backends import Where, backend
-from worldmodels.config import Experiment
+from worldmodels.config import Experiment, Option
 from worldmodels.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -120,7 +123,7 @@ def parse(doc: str | None, extra: type[T], arguments: Sequence[str] | None = Non
     if given[0] == "--resume":
         if len(given) == 1:
             fail("--resume: which run? Name its folder")
-        given = given[1:]
+        given, presets = given[1:], False
     if given[0] == "--pretrained" and not presets:
         if len(given) == 1 or given[1] not in pretrained.names():
             fail(f"--pretrained: which agent? There are {', '.join(pretrained.names()) or 'none'}")
@@ -128,7 +131,8 @@ def parse(doc: str | None, extra: type[T], arguments: Sequence[str] | None = Non
         return Target(read["options"], pretrained=given[1]), read["own"]
     what, rest = given[0], given[1:]
     if presets and what in PRESETS:
-        parts: dict[str, Any] = {"experiment": PRESETS[what](), "options": Options(), "own": extra()}
+        experiment, rest = _with_world_options(PRESETS[what](), rest)
+        parts: dict[str, Any] = {"experiment": experiment, "options": Options(), "own": extra()}
         read = _read(tyro, parts, rest, f"{name} {what}", doc)
         return Target(read["options"], preset=what, experiment=read["experiment"]), read["own"]
     if not (Path(what) / "config.json").exists():
@@ -147,6 +151,47 @@ def _read(tyro: Any, defaults: dict[str, Any], arguments: Sequence[str], prog: s
     except ValueError as error:  # from an option that looks after itself
         fail(str(error))
     return {name: getattr(read, name) for name in defaults}
+
+
+def _with_world_options(experiment: Experiment, arguments: Sequence[str]) -> tuple[Experiment, list[str]]:
+    """What `--world.options NAME VALUE ...` says laid over the preset's, and all else that the line says.
+
+    So may `--world.options.NAME VALUE` where the preset has nothing of that name; what it has is read with the rest.
+    """
+    world, left, rest = experiment.world, deque(arguments), list[str]()
+    found: dict[str, Any] = {"options": dict(world.options), "test_options": dict(world.test_options)}
+    while left:
+        word = left.popleft()
+        flag, _, value = word.partition("=")
+        part, _, name = flag.removeprefix("--world.").replace("-", "_").partition(".")
+        if not flag.startswith("--world.") or part not in found or {name, name.removeprefix("no_")} & set(getattr(world, part)):
+            rest.append(word)
+            continue
+        said = [name, *([value] if value else _values(left, 1))] if name else _values(left)
+        if not said or len(said) % 2:
+            fail(f"{flag}: a name and its value, as in --world.options repeat 4")
+        found[part] |= {key.replace("-", "_"): _option(text) for key, text in zip(said[::2], said[1::2], strict=True)}
+    return replace(experiment, world=replace(world, **found)), rest
+
+
+def _values(left: deque[str], most: int = 1 << 30) -> list[str]:
+    """The words that come next and begin no other option, taken away; `learner:evolve` begins one too."""
+    taken: list[str] = []
+    while left and len(taken) < most and not left[0].startswith("--") and not (len(taken) % 2 == 0 and ":" in left[0]):
+        taken.append(left.popleft())
+    return taken
+
+
+def _option(text: str) -> Option:
+    """What a word means: a number, yes or no, or itself.
+
+    >>> _option("3"), _option("0.5"), _option("False"), _option("envpool")
+    (3, 0.5, False, 'envpool')
+    """
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def within(options: object, **lowest: float) -> None:
@@ -175,8 +220,13 @@ def told(*also: type[Exception]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def resumable(run: Run) -> Iterator[None]:
-    """Asked to stop, by Ctrl-C or SIGTERM, the process leaves with one line that says how to go on."""
+def resumable(run: Run, *options: object) -> Iterator[None]:
+    """Asked to stop, by Ctrl-C or SIGTERM, the process leaves with one line that says how to go on.
+
+    Arguments:
+        run: that it works on.
+        options: of the command line, `Options` and the script's own; the line has those that were given.
+    """
 
     def leave(number: int, frame: object) -> NoReturn:
         raise SystemExit(128 + number)
@@ -187,16 +237,23 @@ def resumable(run: Run) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit) as stop:
         code = stop.code if isinstance(stop, SystemExit) else 130
         if code:
-            print(f"go on with: python {_sibling('run.py')} --resume {run.folder}", file=sys.stderr)
+            print(f"go on with: {_again(run, options)}", file=sys.stderr)
         raise SystemExit(code) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _sibling(script: str) -> Path:
-    """The path of another script from here."""
-    return Path(sys.argv[0]).with_name(script)
+def _again(run: Run, options: Sequence[object]) -> str:
+    """The command that goes on with a run as it was begun."""
+    script = Path(sys.argv[0])
+    words = ["python", str(script), *(["--resume"] if script.name == "run.py" else []), str(run.folder)]
+    for part in options:
+        for about in fields(part):  # type: ignore[arg-type]
+            value = getattr(part, about.name)
+            if value != about.default and about.name != "runs_dir":  # which the folder is in
+                words += [f"--{about.name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(words)
 
 
 def _heeded(number: int) -> bool:

@@ -25,7 +25,7 @@ class World:
     name: str
     """dodge, carracing, takecover or gym:ID"""
     options: dict[str, Option] = field(default_factory=dict)
-    """what the environment is made with"""
+    """what the environment is made with: NAME VALUE ..., over what the preset has"""
     test_options: dict[str, Option] = field(default_factory=dict)
     """options that differ where the agent is evaluated and recorded"""
     slots: int = 16

@@ -32,6 +32,7 @@ from genmodels.batches import to_device
 from genmodels.compiled.threads import mapped
 from genmodels.distributions import DiagonalGaussian
 from genmodels.nn import for_looking
+from genmodels.precision import checked_precision
 from genmodels.progress import Display
 from genmodels.storage import Corrupt
 from worldmodels.sealed_lines import SealedLines
@@ -135,8 +136,7 @@ class Latents:
         """
         if dtype not in ("float32", "float16"):
             raise ValueError(f"dtype: latents are 'float32' or 'float16', not {dtype!r}")
-        if precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision: 'fp32' or 'bf16', not {precision!r}")
+        checked_precision(precision)
         if batch < 1:
             raise ValueError(f"batch: at least one frame is encoded at once, not {batch}")
         folder, training = Path(folder), vision.training

@@ -30,8 +30,7 @@ class Mirrored:
     """
 
     def __init__(self, replay: Replay, signs: Sequence[float]) -> None:
-        if len(signs) != replay.action_size or not set(signs) <= {-1.0, 1.0}:
-            raise ValueError(f"collect.mirror: 1 or -1 for each of the {replay.action_size} numbers of an action, not {signs}")
+        check_signs(signs, replay.action_size)
         self.replay, self.signs, self.action_size = replay, np.array(signs, np.float32), replay.action_size
         self.episodes = list(chain.from_iterable(_both(entry) for entry in replay.episodes))
 
@@ -48,6 +47,12 @@ class Mirrored:
     def rew(self, index: int) -> NDArray[np.float32]:
         """The rewards of one episode."""
         return self.replay.rew(index // 2)
+
+
+def check_signs(signs: Sequence[float], size: int) -> None:
+    """Whether these are the signs of actions of so many numbers."""
+    if len(signs) != size or not set(signs) <= {-1.0, 1.0}:
+        raise ValueError(f"collect.mirror: 1 or -1 for each of the {size} numbers of an action, not {signs}")
 
 
 def _both(entry: Entry) -> tuple[Entry, Entry]:

@@ -15,10 +15,11 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from genmodels import storage
 from genmodels.model import Model
-from worldmodels import stages
+from worldmodels import pretrained, stages
 from worldmodels.evaluate import Score, score
 from worldmodels.interfaces import MakeEnv
 from worldmodels.latents import Latents
@@ -47,7 +48,8 @@ def pack(run: Run, make_env: MakeEnv, folder: Path, episodes: int, seed: int) ->
     with contextlib.closing(stages.world(small, make_env, seed, test=True)) as env:
         found = score(rollout(env, stages.load(small), episodes, quiet=run.quiet))
     sizes = {name: model.num_parameters for name, model in models.items()}
-    storage.write_bytes(unfinished / "card.md", card(small, found, seed, sizes).encode())
+    named = f"--pretrained {folder.name}" if folder.resolve().parent == pretrained.HERE else quote(str(folder))
+    storage.write_bytes(unfinished / "card.md", card(small, found, seed, sizes, named).encode())
     os.rename(unfinished, folder)
     return found
 
@@ -58,7 +60,7 @@ def halved(model: Model) -> dict[str, bytes]:
     return {**model.sealed().files, "model.safetensors": storage.pack_tensors(state)}
 
 
-def card(run: Run, found: Score, seed: int, sizes: Mapping[str, int]) -> str:
+def card(run: Run, found: Score, seed: int, sizes: Mapping[str, int], named: str) -> str:
     """What somebody must know who is given the agent.
 
     Arguments:
@@ -66,22 +68,29 @@ def card(run: Run, found: Score, seed: int, sizes: Mapping[str, int]) -> str:
         found: the score of the small run.
         seed: below which its episodes were.
         sizes: how many parameters each of its models has.
+        named: how the scripts are told of it.
     """
     about, meta = run.experiment, storage.read_json(run / "meta.json")
     collected = [line for line in run.done if line["stage"] == "rollout"]
     first, last = collected[0], collected[-1]
     versions = ", ".join(f"{name} {version}" for name, version in meta["versions"].items())
     options = {**about.world.options, **about.world.test_options}
+    real = getattr(about.learner, "where", "dream") == "real"
+    learned = (
+        "evolved in the real environment"
+        if real
+        else "learned in the dream of its own world model, never in the real environment"
+    )
     rows = [f"{one:.1f}" for one in found.returns]
     returns = "\n".join(" ".join(rows[start : start + 10]) for start in range(0, len(rows), 10))
     return f"""# {about.world.name}
 
-An agent whose controller learned in the dream of its own world model, never in the real environment.
+An agent whose controller {learned}.
 
 | | |
 |---|---|
 | score | {found}, over held-out episodes of the real environment ({_listed(options)}) |
-| to see it again | `python scripts/evaluate.py --pretrained {about.world.name} --episodes {len(rows)} --seed {seed}` |
+| to see it again | `python scripts/evaluate.py {named} --episodes {len(rows)} --seed {seed}` |
 | command | `{meta["command"]}` |
 | commit | {meta["commit"]} |
 | data | {last["episodes"]:,} episodes, {last["frames"]:,} decisions of {about.world.repeat} frames, in {about.rounds} rounds |

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import takewhile
+from shlex import quote
 
 from genmodels.data_parallel import crew
 from worldmodels import choice, report, stages
@@ -108,7 +109,7 @@ def alone(run: Run, make_env: MakeEnv, *stages_of_it: Stage) -> None:
         if left and left[0][1] not in stages_of_it:
             due = left[0][1]
             raise FileNotFoundError(
-                f"{run.folder}: what comes next is {due.name.lower()}: python scripts/{DOORS[due]} {run.folder}"
+                f"{run.folder}: what comes next is {due.name.lower()}: python scripts/{DOORS[due]} {quote(str(run.folder))}"
             )
         for turn, stage, work in takewhile(lambda part: part[1] in stages_of_it, left):
             enter(run, make_env, stage, turn, work)

@@ -27,6 +27,7 @@ from genmodels import storage
 from genmodels.compiled import tanh
 from genmodels.losses import advantages, clipped_gain
 from genmodels.nn import mlp
+from genmodels.precision import checked_precision
 from genmodels.random_streams import stream
 from genmodels.storage import Sealed
 from genmodels.updates import ActiveUpdate, Optimizer, Update
@@ -92,6 +93,7 @@ class PPO(Learner):
         precision: str = "fp32",
         seed: int = 0,
     ) -> None:
+        checked_precision(precision)
         self._products = partial(torch.autocast, "cpu", torch.bfloat16, enabled=precision == "bf16")
         self._kind = torch.bfloat16 if precision == "bf16" else torch.float32
         self.controller, self.dream, self.length = controller, dream, length

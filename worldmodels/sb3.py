@@ -176,7 +176,7 @@ class SB3Learner(Learner):
         lr: float = 3e-4,
         seed: int = 0,
     ) -> None:
-        _check(controller, algorithm)
+        check_algorithm(controller, algorithm)
         if steps < dream.num_envs:
             raise ValueError(f"steps: {steps} in an iteration are less than one for each of {dream.num_envs} dreams")
         self.controller, self.dream, self.algorithm, self.steps = controller, dream, algorithm, steps
@@ -268,7 +268,8 @@ def _actor(model: BaseAlgorithm) -> list[Tensor]:
     return [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
 
 
-def _check(controller: Controller, algorithm: str) -> None:
+def check_algorithm(controller: Controller, algorithm: str) -> None:
+    """Whether an algorithm can teach this controller."""
     if algorithm not in (*ON_POLICY, *BOX_ONLY, *DISCRETE_ONLY):
         raise ValueError(f"algorithm: {', '.join((*ON_POLICY, *BOX_ONLY, *DISCRETE_ONLY))}, not {algorithm!r}")
     if not controller.bias:

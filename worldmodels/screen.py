@@ -36,9 +36,9 @@ def play(session: Session, fps: float = 20.0) -> None:
                 if event.type == pygame.QUIT:
                     return
                 if event.type == pygame.KEYUP:
-                    held.discard(pygame.key.name(event.key))
+                    held.discard(_name(pygame, event.key))
                 if event.type == pygame.KEYDOWN:
-                    match pygame.key.name(event.key).strip("[]"):  # the keypad's keys stand in brackets
+                    match _name(pygame, event.key):
                         case "q" | "escape":
                             return
                         case "a":
@@ -68,3 +68,9 @@ def _pygame() -> ModuleType:
     except ImportError as error:
         raise ImportError('playing needs pygame, which is not installed: pip install "gymnasium[box2d]"') from error
     return pygame
+
+
+def _name(pygame: ModuleType, key: int) -> str:
+    """Of a key; the keypad's stand in brackets, and mean the same."""
+    name: str = pygame.key.name(key)
+    return name.strip("[]")

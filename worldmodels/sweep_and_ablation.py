@@ -123,9 +123,10 @@ def untrained(run: Run) -> Mapping[str, float]:
 
 
 def shuffled(run: Run) -> Mapping[str, float]:
-    """M, taught as the run's own was but for the actions."""
+    """M, taught as long as the run's own, on the actions of other windows, and from the first on all that was collected."""
     about, latents = run.experiment.memory, Latents.open(run / "latents")
-    batches = Shuffled(WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY)), run.seed(Stage.ABLATION))
+    windows = WindowBatches(latents, about.window, about.batch, run.seed(Stage.MEMORY), patience=about.patience)
+    batches = Shuffled(windows, run.seed(Stage.ABLATION))
     return stages.fit_further(run, _new_memory(run), batches, about.steps, Stage.MEMORY, about.lr)
 
 

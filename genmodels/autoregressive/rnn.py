@@ -16,6 +16,7 @@ before it ended, and no gradient goes back beyond its start.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -255,8 +256,9 @@ class RNN(Model):
         return self.steps.checked(window), torch.where(fresh[:, None], self.reader.initial(self.streams), carried)
 
     def updates(self) -> list[Update]:
-        """One objective: the loss, for all parameters."""
-        return [Update("rnn", self.loss, self.parameters(), _optimizer(), clip=1.0)]
+        """One objective: the loss, for all parameters. Windows of streams are all of one length."""
+        weight = None if self.streams else partial(_told, self.steps.checked)
+        return [Update("rnn", self.loss, self.parameters(), _optimizer(), clip=1.0, weight=weight)]
 
 
 class BidirectionalRNN(Model):
@@ -330,7 +332,8 @@ class BidirectionalRNN(Model):
 
     def updates(self) -> list[Update]:
         """One objective: the loss, for all parameters."""
-        return [Update("rnn", self.loss, self.parameters(), _optimizer(), clip=1.0)]
+        weight = partial(_told, self.steps.checked)
+        return [Update("rnn", self.loss, self.parameters(), _optimizer(), clip=1.0, weight=weight)]
 
 
 def _optimizer() -> Optimizer:
@@ -353,6 +356,11 @@ def _sequences(check: Callable[[Tensor], Tensor], batch: Tensor | tuple[Tensor, 
     if lengths.shape != (n,) or not 1 <= lengths.min() <= lengths.max() <= longest:
         raise ValueError(f"lengths is ({n},) of numbers from 1 to {longest}, not {lengths.tolist()}")
     return x, torch.arange(longest, device=x.device) < lengths.to(x.device)[:, None]
+
+
+def _told(check: Callable[[Tensor], Tensor], batch: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+    """How many steps of a batch are real."""
+    return _sequences(check, batch)[1].sum()
 
 
 def _mean_loss(nats: Tensor, real: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -29,6 +29,7 @@ from genmodels.diffusion.samplers import SAMPLERS, SamplerName, ddim, evenly
 from genmodels.diffusion.schedules import SCHEDULES, ScheduleName
 from genmodels.model import Model
 from genmodels.nn import UNet
+from genmodels.precision import checked_precision
 from genmodels.random_streams import normal
 from genmodels.sampling import slerp
 from genmodels.training import Optimizer, Update
@@ -148,6 +149,7 @@ class Diffusion(Model):
             raise ValueError(f"sampler is one of {', '.join(get_args(SamplerName))}, not {sampler!r}")
         if steps < 1:
             raise ValueError(f"steps: at least one, not {steps}")
+        checked_precision(precision)
         y = self._labels(cond, len(z)) if cond is not None else None
         guess: list[Tensor] = []
         parts, x = self._parts(y, guidance, guess), z.view(-1, *self.shape)
@@ -196,7 +198,7 @@ class Diffusion(Model):
     ) -> Tensor:
         """n images, (n, *shape) in [0, 1], of the classes `cond` (n,) or of any, from noise at a temperature; see `decode`."""
         z = math.sqrt(temperature) * normal((n, self.latent_size), self.device, generator)
-        labels = [None] * n if cond is None else cond.split(AT_ONCE)
+        labels = repeat(None) if cond is None else cond.split(AT_ONCE)
         options = partial(self.decode, steps=steps, sampler=sampler, guidance=guidance)
         draw = partial(options, generator=generator, show=show, precision=precision)
         return torch.cat([draw(part, cond=y) for part, y in zip(z.split(AT_ONCE), labels, strict=False)])

@@ -26,7 +26,7 @@ from genmodels import compiled
 from genmodels.dynamics.mdn_rnn import MDNRNN, State
 from genmodels.dynamics.prediction import Outcome
 from genmodels.model import DynamicsModel
-from genmodels.precision import multiplied_at_once
+from genmodels.precision import checked_precision, multiplied_at_once
 from genmodels.sampling.counter_noise import gaussian
 
 BLOCK = 1024  # dreams whose gates stay in the cache
@@ -114,7 +114,7 @@ class QuickSteps:
     """
 
     def __init__(self, memory: MDNRNN, slots: int, precision: str = "fp32") -> None:
-        self.memory, self.precision = memory, precision
+        self.memory, self.precision = memory, checked_precision(precision)
         kind, block = torch.bfloat16 if precision == "bf16" else torch.float32, min(slots, BLOCK)
         self.layout = Layout.of(memory, kind)
         self.heads = torch.cat(self.layout.heads)
@@ -202,6 +202,7 @@ def steps_of(memory: DynamicsModel, slots: int, precision: str = "fp32") -> Call
     The state that is given may be changed by it. In bf16 they are the quicker ones of `FusedSteps`, where Numba is installed. A
     memory that has no quick steps takes its own, and in bf16 those under autocast.
     """
+    checked_precision(precision)
     if isinstance(memory, MDNRNN) and type(memory).predict is MDNRNN.predict and not memory.deep:
         if precision == "bf16" and compiled.available():
             from genmodels.dynamics.fused_steps import FusedSteps

@@ -87,6 +87,8 @@ class NCSN(Model):
 
     def score(self, x: Tensor, sd: Tensor) -> Tensor:
         """The slope of log p_sd at x (B, *shape), with noise of deviation (B,). Of images, x is as it is seen, in [-1, 1]."""
+        if not len(x):  # PyTorch makes no squares of no images (pixel_unshuffle)
+            return x
         deviation = sd.view(-1, *[1] * len(self.shape))
         total = (1.0 + deviation.square()).sqrt()
         return -x / total.square() + self.net(x / total, sd).float() / (deviation * total)

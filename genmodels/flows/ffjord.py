@@ -66,6 +66,8 @@ class NeuralODE(Bijector):
         return self._solve(_Field(self.network, context, signs), x, (0.0, 1.0), self.trained)
 
     def _solve(self, field: _Field, x: Tensor, span: tuple[float, float], tolerance: float) -> Carried:
+        if not len(x):  # and so no error by which a solver chooses its steps
+            return Carried(x, torch.zeros_like(x[:, 0]), 0)
         times = torch.tensor(span, device=x.device, dtype=x.dtype)
         with torch.autocast(x.device.type, enabled=False):  # a solver would take rounding for curvature
             points, log_det = torchdiffeq().odeint_adjoint(

@@ -211,7 +211,7 @@ def beam_search(
 
 
 def _check(prompt: Tensor, length: int) -> None:
-    if prompt.ndim != 2 or prompt.dtype != torch.int64 or len(prompt) == 0:
+    if prompt.ndim != 2 or prompt.dtype != torch.int64:
         raise ValueError(f"prompt is (B, T) of int64, not {tuple(prompt.shape)} of {prompt.dtype}")
     if length < 1:
         raise ValueError(f"length is at least 1, not {length}")

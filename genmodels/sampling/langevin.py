@@ -34,6 +34,8 @@ def score_of(log_f: Callable[[Tensor], Tensor]) -> Score:
 
     @torch.enable_grad()
     def score(x: Tensor) -> Tensor:
+        if not len(x):  # PyTorch makes no squares of no images (pixel_unshuffle)
+            return x
         x = x.detach().float().requires_grad_()
         (slope,) = torch.autograd.grad(log_f(x).float().sum(), x)
         return slope

@@ -993,6 +993,17 @@ def test_samples_are_a_function_of_the_generator(example: Example) -> None:
     assert torch.equal(model.sample(5), first)  # without one, the global generator is used
 
 
+@over(having(Samples))
+def test_no_samples_are_none_of_their_shape(example: Example) -> None:
+    model = example.stirred()
+    classes = [{}, {"cond": torch.zeros(0, dtype=torch.long)}] if example.arguments.get("classes", 1) > 1 else [{}]
+    some = model.sample(2)
+    for of_classes in classes:
+        none = model.sample(0, **of_classes)
+        assert (none.shape, none.dtype) == ((0, *some.shape[1:]), some.dtype)
+        assert not none.requires_grad
+
+
 @over([example for example in having(Samples) if example.tempered])
 def test_cold_samples_vary_less(example: Example) -> None:
     model = example.stirred()

@@ -85,6 +85,14 @@ def test_images_have_noise_of_their_own_and_ways_between_them() -> None:
     torch.testing.assert_close(way[:, 0], model.reconstruct(x[:1], steps=5), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_no_images_are_drawn_by_any_sampler(sampler: Any) -> None:
+    nothing = torch.zeros(0, dtype=torch.long)
+    for model, how in ((small(), {}), (small(classes=3), {}), (small(classes=3), {"cond": nothing, "guidance": 1.0})):
+        drawn = model.sample(0, sampler=sampler, steps=3, generator=seeded(), **how)
+        assert (drawn.shape, drawn.dtype) == ((0, 1, 8, 8), torch.float32)
+
+
 def test_it_learns() -> None:
     """Dark images and bright ones, by their labels."""
     y = torch.arange(64) % 2

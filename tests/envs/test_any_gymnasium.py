@@ -121,6 +121,38 @@ def test_what_observes_no_image_is_rendered() -> None:
     plain.close()
 
 
+class Counted(Told):
+    """Shows what it is when it is asked to; how many are open."""
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+    open = 0
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        super().__init__(spaces.Box(0.0, 1.0, (3,)), spaces.Discrete(2))
+        self.render_mode = render_mode
+        Counted.open += 1
+
+    def render(self) -> Any:
+        """Grey."""
+        return np.full((20, 30, 3), 100, np.uint8)
+
+    def close(self) -> None:
+        """One fewer."""
+        Counted.open -= 1
+
+
+def test_none_is_left_open() -> None:
+    gymnasium.register("Counted-v0", entry_point=Counted)
+    try:
+        env = envs.make("gym:Counted-v0", 4, 0)
+        env.reset()
+        assert Counted.open == 4
+        env.close()
+        assert Counted.open == 0
+    finally:
+        del gymnasium.registry["Counted-v0"]
+
+
 @pytest.mark.parametrize(
     ("observation", "action", "what"),
     [

@@ -106,6 +106,13 @@ def test_texts_are_written_by_the_shared_decoders() -> None:
     torch.testing.assert_close(best.log_prob[0], exact.sort(descending=True).values, atol=1e-4, rtol=1e-4)
 
 
+def test_no_texts_are_as_long_as_others() -> None:
+    gpt, prompt = small(), texts(1, 3)
+    for how, length in (({}, 8), ({"length": 20}, 20), ({"prompt": prompt}, 8), ({"prompt": prompt[:0]}, 8)):
+        none = gpt.sample(0, **how)
+        assert (none.shape, none.dtype) == ((0, length), torch.int64)
+
+
 def test_bad_input_is_named() -> None:
     gpt = small()
     for x in (torch.tensor([[5]]), torch.tensor([[0.5]]), torch.tensor([1])):

@@ -320,6 +320,15 @@ def test_beams_keep_the_memory_of_the_texts_they_go_on_with(end: int | None) -> 
 # ------------------------------------------------------------------------------------------------------------- bad input
 
 
+def test_upon_no_prompts_follow_no_texts() -> None:
+    for length in (0, 3):
+        nothing, gpt = torch.empty(0, length, dtype=torch.int64), small_gpt()
+        for how in ({}, {"temperature": 0.0}, {"end": 2}):
+            assert generate(gpt, nothing, 5, **how).shape == (0, 5)
+        found = beam_search(gpt, nothing, 5, beams=3)
+        assert [part.shape for part in found] == [(0, 3, 5), (0, 3), (0, 3)]
+
+
 @pytest.mark.parametrize(
     ("prompt", "length", "options", "message"),
     [

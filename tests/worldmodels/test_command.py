@@ -4,13 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from genmodels import storage
 from worldmodels import command
-from worldmodels.config import Experiment, Gradient, from_plain, plain
+from worldmodels.config import Evolve, Experiment, Gradient, from_plain, plain
 from worldmodels.presets import PRESETS
 from worldmodels.run import Run
 
@@ -19,8 +20,6 @@ DOORS = [path for path in sorted((ROOT / "scripts").glob("*.py")) if "command.pa
 
 
 def parse(*arguments: str) -> command.Target:
-    from dataclasses import dataclass
-
     @dataclass(frozen=True)
     class Own:
         """None."""
@@ -36,11 +35,28 @@ def test_a_preset_is_taken_and_overridden() -> None:
     assert target.experiment.vision == PRESETS["dodge"]().vision
 
 
+def test_the_world_takes_options_that_the_preset_does_not_name() -> None:
+    said = ["--world.options", "max_frames", "500", "repeat", "2", "learner:evolve", "--learner.population", "8"]
+    target = parse("carracing", "--world.options.threads", "2", "--world.options.no-bar", *said)
+    assert target.experiment is not None
+    before = PRESETS["carracing"]().world
+    asked = {"max_frames": 500, "repeat": 2, "threads": 2, "bar": False}
+    assert target.experiment.world.options == {**before.options, **asked}
+    assert target.experiment.world.test_options == before.test_options
+    assert target.experiment.learner == Evolve(population=8)
+    own = parse("own", "--world.name", "gym:chase:Chase-v0", "--world.test-options.size=7", "--world.options", "mode", "easy")
+    assert own.experiment is not None
+    assert (own.experiment.world.options, own.experiment.world.test_options) == ({"mode": "easy"}, {"size": 7})
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("doge",), "did you mean dodge?"),
         (("nowhere/at/all",), "no run is there"),
+        (("--resume", "dodge"), "no run is there"),
+        (("dodge", "--world.options", "repeat"), "a name and its value"),
+        (("dodge", "--world.options"), "a name and its value"),
         (("dodge", "--memory.hiden", "3"), "--memory.hidden"),
         (("dodge", "--memory.hidden", "many"), "--memory.hidden"),
     ],
@@ -84,6 +100,25 @@ def test_the_command_is_kept_as_it_would_be_typed_here(tmp_path: Path, monkeypat
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "scripts" / "run.py"), "dodge", "--runs-dir", "/elsewhere"])
     made = Run.create(PRESETS["dodge_tiny"](), "dodge_tiny", tmp_path, quiet=True)
     assert storage.read_json(made / "meta.json")["command"] == "python scripts/run.py dodge --runs-dir /elsewhere"
+
+
+def test_a_run_that_is_left_says_how_to_go_on_as_it_was_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @dataclass(frozen=True)
+    class Own:
+        full: bool = False
+
+    runs = tmp_path / "my runs"
+    made = Run.create(PRESETS["dodge_tiny"](), "dodge_tiny", runs, quiet=True)
+    for script, own, said in (
+        ("scripts/run.py", Own(full=True), f"python scripts/run.py --resume '{made.folder}' --threads 1 --full"),
+        ("scripts/rollout.py", Own(), f"python scripts/rollout.py '{made.folder}' --threads 1"),
+    ):
+        monkeypatch.setattr(sys, "argv", [script])
+        with pytest.raises(SystemExit), command.resumable(made, command.Options(runs_dir=runs, threads=1), own):
+            raise KeyboardInterrupt
+        assert capsys.readouterr().err == f"go on with: {said}\n"
 
 
 def test_random_streams_of_stages_are_apart(tmp_path: Path) -> None:

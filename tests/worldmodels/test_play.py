@@ -155,6 +155,30 @@ def test_the_window_hands_over_and_closes(session: Session, monkeypatch: pytest.
     assert not pygame.display.get_init()
 
 
+def test_a_key_of_the_keypad_is_let_go_of(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    pygame = pytest.importorskip("pygame")
+    pygame.display.init()
+    held: list[set[str]] = []
+    monkeypatch.setattr(screen, "hand", lambda space, keys: held.append(set(keys)) or hand(space, keys))
+
+    def press() -> None:
+        for kind, key in (
+            *((pygame.KEYDOWN, key) for key in (pygame.K_a, pygame.K_KP4)),
+            *((pygame.KEYUP, key) for key in (pygame.K_a, pygame.K_KP4)),
+            (pygame.KEYDOWN, pygame.K_q),
+        ):
+            time.sleep(0.2)
+            pygame.event.post(pygame.event.Event(kind, key=key))
+
+    fingers = threading.Thread(target=press)
+    fingers.start()
+    screen.play(session, fps=60)
+    fingers.join()
+    assert {"4"} in held
+    assert held[-1] == set()
+
+
 def test_without_a_screen_it_says_so(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "offscreen")
     with pytest.raises(OSError, match=r"no screen .* --frames FOLDER --script"):

@@ -8,9 +8,9 @@ import pytest
 
 import envs
 from worldmodels import command
-from worldmodels.config import Experiment
+from worldmodels.config import Choice, Evolve, Experiment, StableBaselines
 from worldmodels.preflight import preflight
-from worldmodels.presets import dodge_tiny, own
+from worldmodels.presets import carracing_tiny, dodge_tiny, own
 
 TINY = dodge_tiny()
 
@@ -32,6 +32,19 @@ def changed(part: str, **fields: Any) -> Experiment:
         (changed("vision", sd=-1.0), "sd"),
         (changed("memory", hidden=-3), "hidden"),
         (changed("learner", iterations=0), "learner.iterations: at least 1"),
+        (changed("learner", minibatch=0), "learner.minibatch: at least 1"),
+        (replace(TINY, learner=Evolve(population=1)), "learner.population: at least 2"),
+        (replace(TINY, learner=StableBaselines("DQN")), "DQN is for a choice of actions"),
+        (replace(TINY, learner=StableBaselines(steps=100)), "learner.steps: at least one for each of the 256 dreams"),
+        (changed("collect", span=0), "collect.span: at least 1"),
+        (changed("collect", drift=(0.0, 0.1, 0.2)), "drift: 3 numbers, where an action has 1"),
+        (changed("collect", mirror=(-1.0, 1.0)), "collect.mirror: 1 or -1 for each of the 1 numbers"),
+        (replace(changed("collect", recent=1.5), rounds=2), "recent: a share"),
+        (replace(changed("collect", agent_episodes=0), rounds=2), "collect.agent_episodes: at least 1"),
+        (replace(TINY, choice=Choice(rounds=2, episodes=0)), "choice.episodes: at least 1"),
+        (changed("dream", temperature=0.0), "dream.temperature: above 0"),
+        (replace(carracing_tiny(), workers=2), "workers: .*envpool"),
+        (replace(TINY, workers=-1), "workers: at least 0"),
         (replace(TINY, rounds=0), "rounds: at least 1"),
         (replace(TINY, device="nowhere"), "device: 'nowhere'"),
     ],

@@ -1,6 +1,7 @@
 """Runs made small, and those that come with the package."""
 
 import contextlib
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +14,8 @@ import envs
 from genmodels import storage
 from genmodels.model import Model
 from worldmodels import after_training, packing, pretrained, stages, teaching
+from worldmodels.config import Evolve
+from worldmodels.evaluate import Score
 from worldmodels.latents import Latents
 from worldmodels.rollout import steps
 from worldmodels.run import Run
@@ -55,7 +58,18 @@ def test_the_card_says_what_it_earned_and_how_to_see_it_again(trained: Path, sma
     assert f"| score | {found}, over held-out" in card
     assert " ".join(f"{one:.1f}" for one in found.returns) in card
     assert f"`{meta['command']}`" in card
-    assert "--pretrained dodge --episodes 3 --seed 7" in card
+    assert f"evaluate.py {small} --episodes 3 --seed 7" in card
+    assert "learned in the dream of its own world model, never in the real environment." in card
+
+
+def test_the_card_of_what_evolved_on_the_road_says_so(trained: Path, tmp_path: Path) -> None:
+    run = Run.open(trained, quiet=True)
+    experiment = replace(run.experiment, learner=Evolve(where="real"))
+    evolved = Run(trained, experiment, quiet=True, done=[{"frames": 0, **line} for line in run.done])
+    card = packing.card(evolved, Score((1.0, 2.0)), 0, {}, "--pretrained dodge")
+    assert "evolved in the real environment." in card
+    assert "never" not in card
+    assert "evaluate.py --pretrained dodge --episodes 2" in card
 
 
 def test_nothing_is_written_over(trained: Path, small: Path) -> None:

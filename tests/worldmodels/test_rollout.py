@@ -150,7 +150,7 @@ def test_an_unknown_kind_and_a_drift_of_another_size_are_refused() -> None:
     space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
     with pytest.raises(ValueError, match="uniform, held, correlated, network"):
         Wanderer(space, "drunk")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="drift has 1 numbers, an action has 2"):
+    with pytest.raises(ValueError, match="drift: 1 numbers, where an action has 2"):
         Wanderer(space, "correlated", drift=(0.5,))
 
 

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -72,7 +74,7 @@ class ActNorm(Bijector):
         return self(x)[0]
 
     def _log_det(self, x: Tensor) -> Tensor:
-        return no_stretch(x) + x[0, 0].numel() * self.log_scale.sum()
+        return no_stretch(x) + math.prod(x.shape[2:]) * self.log_scale.sum()
 
 
 class LUConvolution(Bijector):
@@ -113,7 +115,7 @@ class LUConvolution(Bijector):
         return self.factors.tril(-1) + one, self.factors.triu(1) + diagonal.diag()
 
     def _log_det(self, x: Tensor) -> Tensor:
-        return no_stretch(x) + x[0, 0].numel() * self.factors.diagonal().sum()
+        return no_stretch(x) + math.prod(x.shape[2:]) * self.factors.diagonal().sum()
 
 
 def _over_channels(matrix: Tensor, x: Tensor) -> Tensor:

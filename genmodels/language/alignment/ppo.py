@@ -142,7 +142,11 @@ class PPO(Model):
         """One objective: the loss, for the policy and for the value that is read off it."""
         optimizer = Optimizer(lr=self.lr, betas=(0.9, 0.95), warmup=20, decay="linear")
         moved = [*self.policy.parameters(), *self.value.parameters()]
-        return [Update("ppo", self.loss, moved, optimizer, clip=1.0)]
+        return [Update("ppo", self.loss, moved, optimizer, clip=1.0, weight=self._told)]
+
+    def _told(self, prompts: tuple[Tensor, Tensor]) -> Tensor:
+        """How many tokens of answers are kept, whatever the prompts."""
+        return self._kept()[1].written.sum()
 
     @torch.no_grad()
     def _write(self, prompts: Tensor, begins: Tensor) -> dict[str, Tensor]:

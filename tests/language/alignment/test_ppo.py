@@ -12,6 +12,7 @@ from genmodels.data import Padded
 from genmodels.language import GPT
 from genmodels.language.alignment import PPO, Answers, RewardModel, answer_nats
 from genmodels.training import Hook, Shuffled, fit
+from genmodels.updates import ActiveUpdate
 
 SHAPE: dict[str, Any] = {"tokens": 4, "width": 8, "layers": 1, "heads": 2, "length": 6}
 END = 0
@@ -90,6 +91,28 @@ def test_texts_are_written_anew_when_they_are_used_up() -> None:
     assert wrote == [True, False, False, True, False, False, True]
     assert torch.equal(seen[0], seen[2])
     assert not torch.equal(seen[2], seen[3])
+
+
+def test_processes_with_texts_of_their_own_learn_what_one_learns_from_all() -> None:
+    """Each counts for as much as the tokens of the answers that it keeps."""
+    whole, batch = apart(PPO.of(some_gpt(), twos, texts=8)), prompts()
+    torch.manual_seed(0)
+    whole.loss(batch)
+    found, weights = [], []
+    for rows in (slice(8), slice(0, 8, 2), slice(1, 8, 2)):
+        ppo = apart(PPO.of(some_gpt(), twos, texts=len(range(8)[rows])))
+        for name, buffer in ppo.named_buffers():
+            if name.startswith("kept_"):
+                buffer.copy_(whole.get_buffer(name)[rows])
+        ppo.taken.zero_()
+        (update,) = ppo.updates()
+        gradients = ActiveUpdate(update, ppo).gradients(batch)[1]
+        found.append(torch.cat([gradient.flatten() for gradient in gradients if gradient is not None]))
+        assert update.weight is not None
+        weights.append(update.weight(batch))
+    assert weights[0] == weights[1] + weights[2] == whole._kept()[1].written.sum()
+    assert weights[1] != weights[2]
+    torch.testing.assert_close((weights[1] * found[1] + weights[2] * found[2]) / weights[0], found[0], atol=1e-5, rtol=1e-4)
 
 
 def test_fewer_prompts_are_answered_more_than_once_each_time_in_another_way() -> None:
