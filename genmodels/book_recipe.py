@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import math
 import os
 import platform
@@ -29,7 +30,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genmodels import storage
+from genmodels import storage, time_spent
 from genmodels.allocator import keep_pages
 from genmodels.interruption import Interrupted
 from genmodels.viz import save_png
@@ -119,7 +120,9 @@ class Recipe:
         there = storage.read_json(self.folder / COST) if (self.folder / COST).exists() else {}
         self._before: float = there.get("minutes", 0.0)
         self._commits = list(dict.fromkeys([*there.get("commits", ()), commit()]))
-        atexit.register(self._keep_cost)  # also of what is broken off, but for kill -9
+        self._clock = contextlib.ExitStack()
+        self._clock.enter_context(time_spent.kept(self._keep_cost))
+        atexit.register(self._clock.close)  # also of what is broken off
         print(f"{name}: {system}, seed {self.seed}, {self.minutes:g} min of training, in {self.folder}", flush=True)
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
@@ -127,12 +130,11 @@ class Recipe:
         print(f"stopped by {signal.Signals(number).name}: the same command goes on from {self.folder}", file=sys.stderr)
         raise Interrupted(128 + number)
 
-    def _keep_cost(self) -> float:
-        """Add this process to what the folder has cost so far; the minutes in all."""
-        minutes = self._before + (time.monotonic() - self.started) / 60
+    def _keep_cost(self) -> None:
+        """Add this process to what the folder has cost so far."""
+        self._spent = self._before + (time.monotonic() - self.started) / 60
         if self.folder.is_dir():
-            storage.write_json(self.folder / COST, {"minutes": minutes, "commits": self._commits})
-        return minutes
+            storage.write_json(self.folder / COST, {"minutes": self._spent, "commits": self._commits})
 
     def count(self, full: int, fast: int) -> int:
         """How many: the first number, or with `--fast` the second."""
@@ -160,8 +162,9 @@ class Recipe:
 
     def finish(self, **facts: str) -> None:
         """Keep the figures, with what they depend on: `figures.json`. Cost and commits are of all processes it took."""
-        atexit.unregister(self._keep_cost)
-        minutes = self._keep_cost()
+        atexit.unregister(self._clock.close)
+        self._clock.close()
+        minutes = self._spent
         about = {"row": self.row, "system": self.system, "seed": self.seed, "fast": self.fast}
         cost = {"minutes": round(minutes, 2), "commit": " ".join(self._commits), "machine": machine(), **facts}
         storage.write_json(self.folder / "figures.json", {**about, **cost, "figures": self.figures})

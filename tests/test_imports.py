@@ -22,6 +22,7 @@ FOUNDATION = (
     "batches",
     "data_parallel",
     "interruption",
+    "time_spent",
     "progress",
     "metrics_log",
     "updates",
@@ -39,7 +40,7 @@ MAY_IMPORT |= {composition: PRIMITIVES | {"losses", "sampling", *FAMILIES} for c
 MAY_IMPORT["data"] = {"storage", "random_streams", "batches"}
 MAY_IMPORT["viz"] = {"storage", "batches"}
 MAY_IMPORT["metrics"] = {*PRIMITIVES, "data"}
-MAY_IMPORT["book_recipe"] = {"allocator", "storage", "interruption", "viz"}
+MAY_IMPORT["book_recipe"] = {"allocator", "storage", "interruption", "time_spent", "viz"}
 
 # Outside packages that a package may import when it is imported; the rest only inside functions.
 EAGER = {

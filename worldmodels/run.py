@@ -6,7 +6,7 @@
     replay/ latents/ vision/ memory/ controller/ videos/     what the stages made
     contenders/     the agents of the last rounds, where the best of them is taken
     studies/        with `--full`, the variants of it that were compared, each a run folder
-    unfinished.json how long the last stage had taken when it was broken off
+    unfinished.json how long the stage that is at work has taken, or had when it was broken off
     evaluation.jsonl report.html log.txt LOCK DONE
 
 A stage is done when its line is in metrics.jsonl, or one for each part of it. One that was cut short is entered again and goes
@@ -33,7 +33,7 @@ from typing import Any, Self
 
 import torch
 
-from genmodels import storage
+from genmodels import storage, time_spent
 from genmodels.book_recipe import commit, machine
 from genmodels.data_parallel import crew
 from genmodels.random_streams import stream
@@ -137,12 +137,12 @@ class Run:
         began = time.monotonic() - self._spent(entered)
         turns = f", round {turn} of {self.experiment.rounds}" if self.experiment.rounds > 1 and not part else ""
         self.say(f"{stage.name.lower()}{turns}" + (f", {part}" if part else ""))
-        try:
+
+        def keep() -> None:
+            storage.write_json(self / UNFINISHED, {**entered, "seconds": time.monotonic() - began})
+
+        with time_spent.kept(keep) if crew().leads else contextlib.nullcontext():
             yield figures
-        except BaseException:
-            if crew().leads:
-                storage.write_json(self / UNFINISHED, {**entered, "seconds": time.monotonic() - began})
-            raise
         seconds = round(time.monotonic() - began, 1)
         line = {"stage": stage.name.lower(), "round": turn, **({"part": part} if part else {}), **figures, "seconds": seconds}
         self.done.append(line)

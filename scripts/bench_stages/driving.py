@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bench_stages.rates import Measured, rates
 from bench_stages.small_run import Bench
 
@@ -15,13 +17,14 @@ def measure_rollout(bench: Bench) -> Measured:
 
 def measure_agent(bench: Bench) -> Measured:
     """V, M and C at the wheel."""
-    rate, bound, plain = rates(2 * bench.seconds, bench.driven(16), bench.envpool(16, bench.agent(16)), bench.gymnasium())
+    rate, bound, plain = rates(
+        2 * bench.seconds, bench.driven(16, bench.agent), bench.envpool(16, bench.agent(), 2), bench.gymnasium()
+    )
     return Measured("agent", rate, "frames/s", ">= 0.75 of EnvPool", rate >= 0.75 * bound, plain, bound)
 
 
 def measure_fitness(bench: Bench) -> Measured:
-    """64 candidates, each with a car, half of them on each core."""
-    rate, bound, plain = rates(
-        2 * bench.seconds, bench.driven(32, 32), bench.envpool(64, bench.agent(64, 64)), bench.gymnasium()
-    )
+    """32 candidates on each core, each with a car."""
+    some = partial(bench.candidates, 32)
+    rate, bound, plain = rates(2 * bench.seconds, bench.driven(32, some), bench.envpool(32, some(), 2), bench.gymnasium())
     return Measured("fitness", rate, "frames/s", ">= 0.75 of EnvPool", rate >= 0.75 * bound, plain, bound)

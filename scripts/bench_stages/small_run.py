@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from worldmodels.latents import Latents
 from worldmodels.pipeline import CHAIN, enter
 from worldmodels.playing import Batch, Cast, play_batch
 from worldmodels.presets import NEVER, carracing
+from worldmodels.pretrained import unpack
 from worldmodels.replay_store import Replay
 from worldmodels.replay_writer import ReplayWriter
 from worldmodels.rollout import Step, steps
@@ -90,18 +91,22 @@ class Bench:
         return stages.actions(self.run, envs.make)
 
     def controller(self, hidden: tuple[int, ...] = ()) -> Controller:
-        """An untrained C; the paper's is linear."""
-        return Controller(sight_size(self.memory, "zh"), 2, hidden)
+        """An untrained C, the same whenever it is asked for: one drives, and skids, unlike another. The paper's is linear."""
+        return self.run.seeded(Stage.CONTROLLER, lambda: Controller(sight_size(self.memory, "zh"), 2, hidden))
 
     def dream(self, slots: int, **options: Any) -> Any:
         """Dreams of M."""
         return teaching.dream(self.run, self.memory, self.space, slots, horizon=1000, **options)
 
-    def agent(self, slots: int, candidates: int = 0) -> Agent:
-        """V, M and a linear C, or a population of them."""
+    def agent(self) -> Agent:
+        """The one that comes with the package: it can drive. A car that stands is drawn more quickly than one that skids."""
+        return stages.load(Run.open(unpack("carracing", self.folder), quiet=True))
+
+    def candidates(self, count: int) -> Agent:
+        """V, M and so many linear Cs."""
         controller = self.controller()
-        population = torch.randn(candidates, len(controller.vector())) * 0.1 if candidates else None
-        return Agent(self.vision, self.memory, controller, "zh", population=population, precision=quick_precision())
+        some = self.run.seeded(Stage.CONTROLLER, partial(torch.randn, count, len(controller.vector())))
+        return Agent(self.vision, self.memory, controller, "zh", population=0.1 * some, precision=quick_precision())
 
     def wanderer(self) -> Policy:
         """Who drives at random."""
@@ -110,14 +115,16 @@ class Bench:
 
     # ---- simulators
 
-    def envpool(self, slots: int, policy: Policy) -> Work:
-        """Frames of EnvPool that nobody looks at, of drives that the policy drove before: cars that skid take longer."""
+    def envpool(self, slots: int, policy: Policy, alike: int = 1) -> Work:
+        """Frames of EnvPool that nobody looks at: drives that the policy drove before, each by so many cars at once."""
         import envpool
 
         world, seeds = self.run.experiment.world, [episode_seed(0, slot, 0) for slot in range(slots)]
         with closing(envs.make("carracing", slots, 1, **{**world.options, "stalled": NEVER})) as env:
-            wheels = [controls(step.act) for step in islice(steps(env, policy, 0), DECISIONS)]
-        pool = envpool.make("CarRacing-v3", env_type="gymnasium", num_envs=slots, num_threads=os.cpu_count(), seed=seeds)
+            wheels = [np.tile(controls(step.act), (alike, 1)) for step in islice(steps(env, policy, 0), DECISIONS)]
+        pool = envpool.make(
+            "CarRacing-v3", env_type="gymnasium", num_envs=alike * slots, num_threads=os.cpu_count(), seed=alike * seeds
+        )
 
         def driven_again() -> Iterator[None]:
             while True:
@@ -131,7 +138,7 @@ class Bench:
 
         def work() -> float:
             next(going)
-            return float(world.repeat * slots)
+            return float(world.repeat * alike * slots)
 
         return work
 
@@ -171,10 +178,10 @@ class Bench:
 
         return work
 
-    def driven(self, slots: int, candidates: int = 0) -> Work:
-        """Frames driven by agents, two side by side as in `Here`; so many slots for each, and candidates."""
+    def driven(self, slots: int, policy: Callable[[], Policy]) -> Work:
+        """Frames driven by two of a policy side by side, as in `Here`, on the same tracks; so many slots for each."""
         options = {**self.run.experiment.world.options, "stalled": NEVER, "threads": 1}
-        going = [steps(envs.make("carracing", slots, 1, **options), self.agent(slots, candidates), part) for part in range(2)]
+        going = [steps(envs.make("carracing", slots, 1, **options), policy(), 0) for _ in range(2)]
         repeat = self.run.experiment.world.repeat
 
         def drive(one: Iterator[Step]) -> None:

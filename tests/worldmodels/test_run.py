@@ -1,6 +1,9 @@
 """What a run has cost, whatever it went through."""
 
 import contextlib
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -27,6 +30,25 @@ def test_a_stage_that_was_broken_off_costs_what_all_its_parts_took(tmp_path: Pat
     assert 0.7 <= vision["seconds"] < 1.5
     assert encode["seconds"] < 0.5
     assert not (run / "unfinished.json").exists()
+
+
+def test_a_stage_that_was_killed_costs_what_it_had_taken(tmp_path: Path) -> None:
+    """But for the last few seconds: here, hundredths of one."""
+    run = Run.create(dodge_tiny(), "dodge_tiny", tmp_path, quiet=True)
+    killed = (
+        "import os, signal, sys, time\n"
+        "from genmodels import time_spent\n"
+        "from worldmodels.run import Run, Stage\n"
+        "time_spent.PERIOD = 0.02\n"
+        "with Run.open(sys.argv[1], quiet=True).stage(Stage.VISION, 1):\n"
+        "    time.sleep(0.6)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", killed, str(run.folder)]).returncode == -signal.SIGKILL
+    with run.stage(Stage.VISION, 1):
+        time.sleep(0.1)
+    assert 1.1 <= run.done[0]["seconds"] < 3.0
 
 
 def test_what_another_stage_took_is_not_counted(tmp_path: Path) -> None:
