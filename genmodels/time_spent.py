@@ -11,7 +11,7 @@ PERIOD = 10.0  # seconds
 
 @contextlib.contextmanager
 def kept(keep: Callable[[], object]) -> Iterator[None]:
-    """`keep` is called now, every few seconds from a thread of its own, and once more when the block is left, however that is."""
+    """Call `keep` now, every few seconds from a thread of its own, and once more when the block is left, however it is left."""
     left = threading.Event()
 
     def go_on() -> None:
